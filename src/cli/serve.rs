@@ -1,0 +1,35 @@
+//! `handoff serve`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::Common;
+
+#[derive(Args)]
+pub struct Serve {
+    /// Where to listen.
+    #[arg(long)]
+    bind: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Serve {
+    pub async fn run(self) -> Result<ExitCode, String> {
+        let mut config = self.common.config()?;
+        if let Some(bind) = self.bind {
+            config.server.bind = bind;
+        }
+        let bind = config.server.bind.clone();
+        let migrate = !self.common.no_migrate;
+        let ctx =
+            crate::serve::context(config, migrate, crate::gateway::Clock::System, crate::gateway::Ids::Random).await?;
+        let listener = TcpListener::bind(&bind).await.map_err(|error| format!("--bind {bind}: {error}"))?;
+        tracing::info!(bind, "serving");
+        crate::serve::serve(Arc::new(ctx), listener).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

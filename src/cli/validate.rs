@@ -1,0 +1,75 @@
+//! `handoff validate`: one OperationOutcome a line, in the order of the files.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::fhir::{Issue, Outcome, read};
+use crate::profile::Profiles;
+
+use super::{profiles, put, say};
+
+#[derive(Args)]
+pub struct Validate {
+    /// Files, or `-` for standard input.
+    #[arg(required = true)]
+    files: Vec<String>,
+    /// A profile to check besides those that the resource claims.
+    #[arg(long)]
+    profile: Vec<String>,
+    /// Definitions that should be at hand: a package, a folder, a file.
+    #[arg(long)]
+    with: Vec<PathBuf>,
+}
+
+impl Validate {
+    pub fn run(self) -> Result<ExitCode, String> {
+        let mut definitions = Profiles::bundled();
+        for path in &self.with {
+            for part in profiles::read(path)?.split() {
+                let package = part.into_package(&definitions);
+                definitions = definitions.with(package);
+            }
+        }
+        let (mut judged, mut refused) = (0, 0);
+        for file in &self.files {
+            let bytes = match bytes(file) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    say(&format!("{file}: {error}"));
+                    continue;
+                }
+            };
+            let outcome = match read::resource(&bytes) {
+                Ok(resource) => {
+                    let unknown = !definitions.knows(resource.kind());
+                    let text = || format!("`{}` is not a resource type with a definition at hand", resource.kind());
+                    let mut outcome = definitions.examine(&resource, &self.profile);
+                    if unknown && !outcome.has_errors() {
+                        outcome.0.push(Issue::error("not-supported", "not-supported", text()).at("resourceType"));
+                    }
+                    outcome
+                }
+                Err(issue) => Outcome::from(issue),
+            };
+            judged += 1;
+            refused += usize::from(outcome.has_errors());
+            put(&outcome.to_value().to_string());
+        }
+        Ok(match (judged, refused) {
+            (0, _) => ExitCode::from(2),
+            (_, 0) if judged == self.files.len() => ExitCode::SUCCESS,
+            _ => ExitCode::from(1),
+        })
+    }
+}
+
+fn bytes(file: &str) -> std::io::Result<Vec<u8>> {
+    if file != "-" {
+        return std::fs::read(file);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+}

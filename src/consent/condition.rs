@@ -1,0 +1,164 @@
+//! What of a record is permitted, as a boolean expression over the facts of a resource.
+//!
+//! The store turns it into SQL, `decide` evaluates it: one expression, two readers. Constants are folded while
+//! building, so that "everything" is `Always` and "nothing" is `Never`.
+
+use std::collections::BTreeSet;
+
+use super::facts::Facts;
+use crate::fhir::{Interval, Zone};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    Always,
+    Never,
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Is(Atom),
+}
+
+/// One thing to know of a resource. The first seven are columns; the rest need the resource itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Atom {
+    Kind(BTreeSet<String>),
+    /// It carries no confidentiality code. Such a resource satisfies neither of the two ranks below.
+    Unclassified,
+    RankAtMost(u8),
+    RankAtLeast(u8),
+    /// One of these (system, code) is among `Facts::labels`.
+    Label(BTreeSet<(String, String)>),
+    /// The partner it came from; the empty text is "unknown".
+    Origin(BTreeSet<String>),
+    /// `Type/id`.
+    Key(BTreeSet<String>),
+    Profile(BTreeSet<String>),
+    /// One of these (system, code), in its own concepts or anywhere but `meta`.
+    Code {
+        codes: BTreeSet<(String, String)>,
+        anywhere: bool,
+    },
+    /// Its own time lies inside, or at least touches; without a date, only the latter.
+    Time {
+        interval: Interval,
+        zone: Zone,
+        inside: bool,
+    },
+    /// It refers to one of these.
+    RefersTo(BTreeSet<String>),
+    /// One of these is an author, or, if asked so, nobody is named.
+    AuthoredBy {
+        names: BTreeSet<String>,
+        or_nobody: bool,
+    },
+}
+
+impl Condition {
+    pub fn constant(value: bool) -> Condition {
+        if value { Condition::Always } else { Condition::Never }
+    }
+
+    pub fn is(atom: Atom) -> Condition {
+        let impossible = match &atom {
+            Atom::Kind(set) | Atom::Origin(set) | Atom::Key(set) | Atom::Profile(set) | Atom::RefersTo(set) => {
+                set.is_empty()
+            }
+            Atom::Label(set) | Atom::Code { codes: set, .. } => set.is_empty(),
+            Atom::AuthoredBy { names, or_nobody } => names.is_empty() && !or_nobody,
+            Atom::Unclassified | Atom::RankAtMost(_) | Atom::RankAtLeast(_) | Atom::Time { .. } => false,
+        };
+        if impossible { Condition::Never } else { Condition::Is(atom) }
+    }
+
+    pub fn all(parts: impl IntoIterator<Item = Condition>) -> Condition {
+        let mut kept = Vec::new();
+        for part in parts {
+            match part {
+                Condition::Always => {}
+                Condition::Never => return Condition::Never,
+                Condition::All(inner) => kept.extend(inner),
+                part => kept.push(part),
+            }
+        }
+        drop_repeated(&mut kept);
+        match kept.len() {
+            0 => Condition::Always,
+            1 => kept.swap_remove(0),
+            _ => Condition::All(kept),
+        }
+    }
+
+    pub fn any(parts: impl IntoIterator<Item = Condition>) -> Condition {
+        let mut kept = Vec::new();
+        for part in parts {
+            match part {
+                Condition::Never => {}
+                Condition::Always => return Condition::Always,
+                Condition::Any(inner) => kept.extend(inner),
+                part => kept.push(part),
+            }
+        }
+        drop_repeated(&mut kept);
+        match kept.len() {
+            0 => Condition::Never,
+            1 => kept.swap_remove(0),
+            _ => Condition::Any(kept),
+        }
+    }
+
+    pub fn negate(self) -> Condition {
+        match self {
+            Condition::Always => Condition::Never,
+            Condition::Never => Condition::Always,
+            Condition::Not(inner) => *inner,
+            other => Condition::Not(Box::new(other)),
+        }
+    }
+
+    pub fn holds(&self, facts: &Facts) -> bool {
+        match self {
+            Condition::Always => true,
+            Condition::Never => false,
+            Condition::All(parts) => parts.iter().all(|part| part.holds(facts)),
+            Condition::Any(parts) => parts.iter().any(|part| part.holds(facts)),
+            Condition::Not(inner) => !inner.holds(facts),
+            Condition::Is(atom) => facts.satisfy(atom),
+        }
+    }
+
+    /// Whether columns alone can answer it.
+    pub fn is_plain(&self) -> bool {
+        match self {
+            Condition::Always | Condition::Never => true,
+            Condition::All(parts) | Condition::Any(parts) => parts.iter().all(Condition::is_plain),
+            Condition::Not(inner) => inner.is_plain(),
+            Condition::Is(atom) => atom.is_plain(),
+        }
+    }
+}
+
+impl Atom {
+    pub fn is_plain(&self) -> bool {
+        match self {
+            Atom::Kind(_) | Atom::Unclassified | Atom::RankAtMost(_) | Atom::RankAtLeast(_) => true,
+            Atom::Label(_) | Atom::Origin(_) | Atom::Key(_) => true,
+            Atom::Profile(_) | Atom::Code { .. } | Atom::Time { .. } => false,
+            Atom::RefersTo(_) | Atom::AuthoredBy { .. } => false,
+        }
+    }
+}
+
+/// Only short lists: a thousand different rules are not worth a million comparisons.
+fn drop_repeated(parts: &mut Vec<Condition>) {
+    if parts.len() > 32 {
+        return;
+    }
+    let mut place = 0;
+    while place < parts.len() {
+        if parts[..place].contains(&parts[place]) {
+            parts.remove(place);
+        } else {
+            place += 1;
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! The decision on one resource, and why (consent.md R10 to R12, R15).
+//!
+//! Total: it always answers, and what it cannot read it denies. A `Decision` is made here only; it names consents,
+//! rules and policies, and no health data, so that it can go into the log as it is.
+
+mod account;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::directives::{Directives, People};
+use super::emergency::Glass;
+use super::facts::Facts;
+use super::question::Question;
+use super::residual::{Clause, ForPurpose, Ordinary, Residual, Shape, specialise};
+use super::world::World;
+
+/// Permit or deny, with reasons and obligations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    resource: String,
+    effect: Effect,
+    is_released: bool,
+    is_decided: bool,
+    states_action: bool,
+    purposes: BTreeSet<String>,
+    obligations: BTreeSet<String>,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Permit,
+    Deny,
+    /// Withheld, because something was not understood.
+    Indeterminate,
+}
+
+/// One rule, row of law or policy that decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reason {
+    effect: Effect,
+    /// `Consent/c1/_history/1`, and the rule in it.
+    consent: Option<(String, String)>,
+    /// The rule of consent.md that made it decide.
+    rule: &'static str,
+    /// The rule lists the action asked for.
+    states_action: bool,
+    /// The row of law, or the default policy.
+    policy: Option<String>,
+}
+
+/// The residuals of the people whom one request is about.
+#[derive(Clone, Debug)]
+pub struct Residuals {
+    by_record: BTreeMap<String, Residual>,
+    /// For a resource that names nobody: the default policy and the law answer.
+    nobody: Residual,
+}
+
+/// Decides on one resource. For several, take `Residuals` once.
+pub fn decide(people: &People, world: &World, question: &Question, facts: &Facts) -> Decision {
+    Residuals::of(people, world, question, facts.patients().iter().map(String::as_str)).decide(facts)
+}
+
+impl Residuals {
+    pub fn of<'p>(
+        people: &People,
+        world: &World,
+        question: &Question,
+        patients: impl IntoIterator<Item = &'p str>,
+    ) -> Residuals {
+        let mut by_record: BTreeMap<String, Residual> = BTreeMap::new();
+        for patient in patients {
+            if by_record.contains_key(patient) {
+                continue;
+            }
+            let stranger = || Directives::of(patient, Vec::new(), world, people.policy());
+            let residual = match people.get(patient) {
+                Some(person) => specialise(person, world, question),
+                None => specialise(&stranger(), world, question),
+            };
+            by_record.insert(patient.to_string(), residual);
+        }
+        let nobody = specialise(&Directives::of("", Vec::new(), world, people.policy()), world, question);
+        Residuals { by_record, nobody }
+    }
+
+    pub fn get(&self, patient: &str) -> Option<&Residual> {
+        self.by_record.get(patient)
+    }
+
+    /// Whether the request is refused, whatever it asks for.
+    pub fn refuses(&self) -> bool {
+        matches!(self.nobody.shape, Shape::Refused { .. })
+    }
+
+    /// Each patient that the resource names must permit (R11). A patient for whom no residual was taken does not.
+    pub fn decide(&self, facts: &Facts) -> Decision {
+        let mut found = Vec::new();
+        for patient in facts.patients() {
+            match self.by_record.get(patient) {
+                Some(residual) => found.push(residual.decide(facts)),
+                None => {
+                    found.push(Decision::withheld(facts, true, vec![Reason::policy(Effect::Deny, "R11", "unknown")]))
+                }
+            }
+        }
+        match found.len() {
+            0 => self.nobody.decide(facts),
+            1 => found.swap_remove(0),
+            _ => together(facts, found),
+        }
+    }
+}
+
+impl Residual {
+    /// This person's answer. A resource that names others too needs theirs: `Residuals::decide`.
+    pub fn decide(&self, facts: &Facts) -> Decision {
+        match &self.shape {
+            Shape::Refused { rule, policy } => {
+                Decision::withheld(facts, true, vec![Reason::policy(Effect::Deny, rule, policy)])
+            }
+            Shape::Emergency(glass) => through(glass, facts),
+            Shape::Ordinary(ordinary) => ordinarily(ordinary, facts),
+        }
+    }
+}
+
+/// Combines the people that one resource names (R11).
+fn together(facts: &Facts, found: Vec<Decision>) -> Decision {
+    let permits = found.iter().filter(|decision| decision.is_released).count();
+    let denies = found.iter().any(|decision| decision.effect == Effect::Deny && decision.is_decided);
+    let is_decided = found.iter().any(|decision| decision.is_decided);
+    let purposes = found.iter().map(|decision| decision.purposes.clone()).reduce(|all, own| &all & &own);
+    let purposes = purposes.unwrap_or_default();
+    let mut reasons: Vec<Reason> = Vec::new();
+    for reason in found.iter().flat_map(|decision| &decision.reasons) {
+        if !reasons.contains(reason) {
+            reasons.push(reason.clone());
+        }
+    }
+    if permits == found.len() && !purposes.is_empty() {
+        let states_action = found.iter().all(|decision| decision.states_action);
+        let obligations = found.into_iter().flat_map(|decision| decision.obligations).collect();
+        return Decision { is_decided, states_action, purposes, obligations, ..Decision::released(facts, reasons) };
+    }
+    if permits > 0 || denies {
+        // One permits or denies and another does not permit, or they have no purpose in common.
+        reasons.push(Reason::policy(Effect::Deny, "R11", "several-patients"));
+        return Decision::withheld(facts, true, reasons);
+    }
+    if found.iter().any(|decision| decision.effect == Effect::Indeterminate) {
+        return Decision { effect: Effect::Indeterminate, ..Decision::withheld(facts, true, reasons) };
+    }
+    Decision::withheld(facts, is_decided, reasons)
+}
+
+/// A standing declaration (consent.md section 6).
+fn through(glass: &Glass, facts: &Facts) -> Decision {
+    if !glass.is_declared {
+        return Decision::withheld(facts, true, vec![Reason::policy(Effect::Deny, "R15", "emergency")]);
+    }
+    let shut: Vec<Reason> = glass
+        .shut
+        .iter()
+        .filter(|(_, named)| named.holds(facts))
+        .map(|(row, _)| Reason::policy(Effect::Deny, "R15", row))
+        .collect();
+    if !shut.is_empty() {
+        return Decision::withheld(facts, true, shut);
+    }
+    let owed = glass.owed.iter().filter(|(named, _)| named.holds(facts)).flat_map(|(_, codes)| codes.clone());
+    Decision {
+        obligations: glass.obligations().chain(owed).collect(),
+        purposes: BTreeSet::from([super::purpose::EMERGENCY.to_string()]),
+        ..Decision::released(facts, vec![Reason::policy(Effect::Permit, "R15", "emergency")])
+    }
+}
+
+/// What one purpose comes to.
+enum Outcome {
+    Denied(Vec<Reason>),
+    Granted(Vec<Reason>),
+    /// The law took away what consent or default gave.
+    Unlawful(Vec<Reason>),
+    Doubted(Vec<Reason>),
+    Silent,
+}
+
+/// Combines purposes (R12): at least one is permitted, and none is explicitly denied by a consent.
+fn ordinarily(ordinary: &Ordinary, facts: &Facts) -> Decision {
+    let by_default = |effect: Effect| Reason::policy(effect, "R10", ordinary.default.name());
+    let (mut denied, mut granted, mut unlawful, mut doubted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut purposes = BTreeSet::new();
+    let mut obligations = BTreeSet::new();
+    for purpose in &ordinary.purposes {
+        match purpose.outcome(facts) {
+            Outcome::Denied(reasons) => denied.extend(reasons),
+            Outcome::Granted(reasons) => {
+                purposes.insert(purpose.purpose.clone());
+                obligations.extend(purpose.owed(facts));
+                granted.extend(if reasons.is_empty() { vec![by_default(Effect::Permit)] } else { reasons });
+            }
+            Outcome::Unlawful(reasons) => unlawful.extend(reasons),
+            Outcome::Doubted(reasons) => doubted.extend(reasons),
+            Outcome::Silent => {}
+        }
+    }
+    if !denied.is_empty() {
+        return Decision::withheld(facts, true, distinct(denied));
+    }
+    if !ordinary.unclear.is_empty() {
+        let reasons = ordinary.unclear.iter().map(|consent| Reason {
+            effect: Effect::Indeterminate,
+            consent: Some((consent.clone(), "provision".into())),
+            rule: "R2",
+            states_action: false,
+            policy: None,
+        });
+        return Decision { effect: Effect::Indeterminate, ..Decision::withheld(facts, true, reasons.collect()) };
+    }
+    if !granted.is_empty() {
+        if purposes.len() < ordinary.purposes.iter().map(|purpose| &purpose.purpose).collect::<BTreeSet<_>>().len() {
+            obligations.insert("NOREUSE".to_string());
+        }
+        let is_decided = granted.iter().any(|reason| reason.consent.is_some());
+        let states_action = granted.iter().any(|reason| reason.states_action);
+        let released = Decision::released(facts, distinct(granted));
+        return Decision { is_decided, states_action, purposes, obligations, ..released };
+    }
+    if !unlawful.is_empty() {
+        return Decision::withheld(facts, true, distinct(unlawful));
+    }
+    if !doubted.is_empty() {
+        return Decision { effect: Effect::Indeterminate, ..Decision::withheld(facts, true, distinct(doubted)) };
+    }
+    Decision::withheld(facts, false, vec![by_default(Effect::Deny)])
+}
+
+impl ForPurpose {
+    /// Deny beats permit beats silence (R10); then the law takes away (R15).
+    fn outcome(&self, facts: &Facts) -> Outcome {
+        let denying = holding(&self.denies, facts);
+        if !denying.is_empty() {
+            return Outcome::Denied(reasons(&denying, Effect::Deny, facts));
+        }
+        let permitting = holding(&self.permits, facts);
+        if permitting.is_empty() {
+            let doubting = holding(&self.doubts, facts);
+            if !doubting.is_empty() {
+                return Outcome::Doubted(reasons(&doubting, Effect::Indeterminate, facts));
+            }
+            if !self.default.holds(facts) {
+                return Outcome::Silent;
+            }
+        }
+        let refusing = self.law.iter().enumerate().filter(|(place, row)| {
+            let met = |clause: &&Clause| clause.met[*place].holds(facts);
+            !row.is_allowed && row.applies.holds(facts) && !permitting.iter().any(met)
+        });
+        let refusals: Vec<Reason> = refusing.map(|(_, row)| Reason::policy(Effect::Deny, "R15", &row.id)).collect();
+        if refusals.is_empty() {
+            Outcome::Granted(reasons(&permitting, Effect::Permit, facts))
+        } else {
+            Outcome::Unlawful(refusals)
+        }
+    }
+
+    /// What the law asks for in return.
+    fn owed(&self, facts: &Facts) -> Vec<String> {
+        let applying = self.law.iter().filter(|row| row.applies.holds(facts));
+        let duties = applying.flat_map(|row| &row.obligations).filter(|(_, binds)| binds.holds(facts));
+        duties.map(|(code, _)| code.clone()).collect()
+    }
+}
+
+fn holding<'a>(clauses: &'a [Clause], facts: &Facts) -> Vec<&'a Clause> {
+    clauses.iter().filter(|clause| clause.when.holds(facts)).collect()
+}
+
+/// The deepest of each branch: a rule above one that decides the same way is not the one that decided.
+fn reasons(clauses: &[&Clause], effect: Effect, facts: &Facts) -> Vec<Reason> {
+    let is_deepest = |clause: &&&Clause| {
+        let below = format!("{}.", clause.path);
+        !clauses.iter().any(|other| other.consent == clause.consent && other.path.starts_with(&below))
+    };
+    let reason = |clause: &&Clause| Reason {
+        effect,
+        consent: Some((clause.consent.clone(), clause.path.clone())),
+        rule: match clause.path.as_str() {
+            _ if clause.doubt.holds(facts) => "R13",
+            "provision" => "R2",
+            _ => "R4",
+        },
+        states_action: clause.states_action,
+        policy: None,
+    };
+    clauses.iter().filter(is_deepest).map(reason).collect()
+}
+
+fn distinct(reasons: Vec<Reason>) -> Vec<Reason> {
+    let mut kept: Vec<Reason> = Vec::new();
+    for reason in reasons {
+        if !kept.contains(&reason) {
+            kept.push(reason);
+        }
+    }
+    kept
+}
+
+impl Decision {
+    fn released(facts: &Facts, reasons: Vec<Reason>) -> Decision {
+        Decision {
+            resource: facts.key().to_string(),
+            effect: Effect::Permit,
+            is_released: true,
+            is_decided: true,
+            states_action: false,
+            purposes: BTreeSet::new(),
+            obligations: BTreeSet::new(),
+            reasons,
+        }
+    }
+
+    fn withheld(facts: &Facts, is_decided: bool, reasons: Vec<Reason>) -> Decision {
+        Decision { effect: Effect::Deny, is_released: false, is_decided, ..Decision::released(facts, reasons) }
+    }
+}
+
+impl Reason {
+    fn policy(effect: Effect, rule: &'static str, policy: &str) -> Reason {
+        Reason { effect, consent: None, rule, states_action: false, policy: Some(policy.to_string()) }
+    }
+}

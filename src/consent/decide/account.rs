@@ -1,0 +1,106 @@
+//! How a decision gives account of itself: to the flow that asked, and to the log.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{Decision, Effect, Reason};
+
+impl Decision {
+    pub fn permits(&self) -> bool {
+        self.is_released
+    }
+
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// Whether a consent, the law or a refusal decided; otherwise the default policy answered.
+    pub fn is_decided(&self) -> bool {
+        self.is_decided
+    }
+
+    /// Whether a permitting rule lists the action asked for: without that, nobody but the origin may `correct`
+    /// (rules.md 7).
+    pub fn states_action(&self) -> bool {
+        self.states_action
+    }
+
+    /// The resource decided on: `Type/id`.
+    pub fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    /// The purposes that are granted, of those asserted.
+    pub fn purposes(&self) -> &BTreeSet<String> {
+        &self.purposes
+    }
+
+    pub fn obligations(&self) -> &BTreeSet<String> {
+        &self.obligations
+    }
+
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+
+    /// For the log.
+    pub fn to_value(&self) -> Value {
+        json!({
+            "resource": self.resource,
+            "effect": self.effect.name(),
+            "decided": self.is_decided,
+            "purposes": self.purposes,
+            "obligations": self.obligations,
+            "reasons": self.reasons.iter().map(Reason::to_value).collect::<Vec<Value>>(),
+        })
+    }
+}
+
+impl Effect {
+    pub fn name(self) -> &'static str {
+        match self {
+            Effect::Permit => "permit",
+            Effect::Deny => "deny",
+            Effect::Indeterminate => "indeterminate",
+        }
+    }
+}
+
+impl Reason {
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// `Consent/c1/_history/1`.
+    pub fn consent(&self) -> Option<&str> {
+        self.consent.as_ref().map(|(consent, _)| consent.as_str())
+    }
+
+    /// `provision.provision[0]`.
+    pub fn path(&self) -> Option<&str> {
+        self.consent.as_ref().map(|(_, path)| path.as_str())
+    }
+
+    /// `R4`.
+    pub fn rule(&self) -> &'static str {
+        self.rule
+    }
+
+    pub fn policy_name(&self) -> Option<&str> {
+        self.policy.as_deref()
+    }
+
+    pub fn to_value(&self) -> Value {
+        let mut reason = json!({"effect": self.effect.name()});
+        if let Some((consent, path)) = &self.consent {
+            reason["consent"] = json!(consent);
+            reason["path"] = json!(path);
+        }
+        reason["rule"] = json!(self.rule);
+        if let Some(policy) = &self.policy {
+            reason["policy"] = json!(policy);
+        }
+        reason
+    }
+}

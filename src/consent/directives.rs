@@ -1,0 +1,261 @@
+//! A person's directives: which of them speak at a moment (consent.md R1) and which were replaced (R10).
+//!
+//! What replaces what is settled when the set is built, from the record; whether the successor is in force, and
+//! whose signature still counts, is asked again at each question's moment.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::clock::Clock;
+use super::directive::{Directive, Opens};
+use super::policy::Policy;
+use super::who::is_current;
+use super::world::World;
+use crate::fhir::{Instant, Interval, Zone};
+
+/// The age from which a person signs alone.
+pub const ADULT_YEARS: i32 = 18;
+
+/// All consents of one person.
+#[derive(Clone, Debug)]
+pub struct Directives {
+    patients: BTreeSet<String>,
+    birth: Option<String>,
+    latest: Vec<Directive>,
+    /// For each of `latest`, those that replace it.
+    successors: Vec<Vec<usize>>,
+    policy: Policy,
+}
+
+/// How much of a usable consent is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voice {
+    Whole,
+    /// Its successor has ended: nobody falls back to a wider sharing than they last asked for.
+    DeniesOnly,
+}
+
+impl Directives {
+    /// `consents` are the versions of the person's consents in the order recorded; the last of an id counts.
+    pub fn of(patient: &str, consents: Vec<Directive>, world: &World, policy: &Policy) -> Directives {
+        let patients = world.same_patient(patient);
+        let latest: Vec<Directive> = latest(consents)
+            .into_iter()
+            .filter(|directive| directive.patient().is_some_and(|named| patients.contains(named)))
+            .collect();
+        let successors = successors(&latest, world);
+        let birth = [patient].into_iter().chain(patients.iter().map(String::as_str));
+        let birth = birth.filter_map(|key| world.get(key)?.root().text("birthDate")).next().map(str::to_string);
+        Directives { birth, patients, latest, successors, policy: policy.clone() }
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The latest version of each consent, in the order recorded, those that do not count included.
+    pub fn all(&self) -> &[Directive] {
+        &self.latest
+    }
+
+    /// The records that are this person.
+    pub fn patients(&self) -> &BTreeSet<String> {
+        &self.patients
+    }
+
+    /// The consents that are heard now.
+    pub(super) fn heard(&self, world: &World, clock: &Clock) -> Vec<(&Directive, Voice)> {
+        let usable: Vec<bool> = self.latest.iter().map(|directive| self.is_usable(directive, world, clock)).collect();
+        let in_force: Vec<bool> =
+            self.latest.iter().map(|directive| self.has_been_in_force(directive, world, clock)).collect();
+        let mut heard = Vec::new();
+        for (place, directive) in self.latest.iter().enumerate().filter(|(place, _)| usable[*place]) {
+            let replacing: Vec<usize> = self.successors[place].iter().copied().filter(|next| in_force[*next]).collect();
+            // A successor whose permits do not count here takes the old permits away, and never an old deny.
+            let silences = |next: &usize| usable[*next] && self.latest[*next].opens == Opens::Everything;
+            if replacing.iter().any(silences) {
+                continue;
+            }
+            heard.push((directive, if replacing.is_empty() { Voice::Whole } else { Voice::DeniesOnly }));
+        }
+        heard
+    }
+
+    /// Whether the person is under an age at the clock's moment; an unknown birth date is an adult's.
+    pub(super) fn is_under(&self, years: i32, clock: &Clock) -> bool {
+        self.birthday(years, clock.zone).is_some_and(|birthday| !clock.reached(birthday))
+    }
+
+    /// Whether the person was under age when the consent says it was given.
+    pub(super) fn was_minor(&self, directive: &Directive, clock: &Clock) -> bool {
+        let zone = directive.zone(clock.zone);
+        let given = directive.written.as_deref().and_then(|text| Interval::of(text, &zone)).map(|given| given.start);
+        match (given.or(directive.recorded_at), self.birthday(ADULT_YEARS, clock.zone)) {
+            (Some(given), Some(birthday)) => given < birthday,
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_signed_by_patient(&self, directive: &Directive) -> bool {
+        directive.performers.iter().any(|signer| self.patients.contains(signer))
+    }
+
+    /// Signers who are RelatedPersons of this person.
+    pub(super) fn related_signers(&self, directive: &Directive, world: &World) -> Vec<String> {
+        let related = related(directive).filter(|signer| {
+            let named = world.get(signer).and_then(|person| person.root().reference("patient"));
+            named.is_some_and(|patient| self.patients.contains(&patient.key()))
+        });
+        related.cloned().collect()
+    }
+
+    fn is_usable(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
+        directive.is_active
+            && directive.is_privacy
+            && clock.within(bounds(directive, clock))
+            && self.has_evidence(directive, world, clock)
+    }
+
+    fn has_been_in_force(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
+        directive.has_counted
+            && directive.is_privacy
+            && clock.reached(bounds(directive, clock).start)
+            && self.has_evidence(directive, world, clock)
+    }
+
+    fn has_evidence(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
+        if self.policy.needs_verification && !directive.is_verified {
+            return false;
+        }
+        if related(directive).next().is_none() || self.is_signed_by_patient(directive) {
+            return true;
+        }
+        let may_represent = self.related_signers(directive, world).iter().any(|signer| {
+            let person = world.get(signer).map(|person| person.root());
+            person.is_some_and(|person| person.flag("active") != Some(false) && is_current(person, clock))
+        });
+        may_represent && (!self.was_minor(directive, clock) || self.is_under(ADULT_YEARS, clock))
+    }
+
+    /// The day on which the person reaches an age.
+    fn birthday(&self, years: i32, zone: &Zone) -> Option<Instant> {
+        let birth = self.birth.as_deref()?;
+        let (year, rest) = birth.split_at_checked(4)?;
+        let year = year.parse::<i32>().ok()? + years;
+        // Who was born on 29 February comes of age on 1 March of a common year.
+        let day = Interval::of(&format!("{year:04}{rest}"), zone)
+            .or_else(|| Interval::of(&format!("{year:04}-03-01"), zone).filter(|_| rest == "-02-29"));
+        day.map(|day| day.start)
+    }
+}
+
+/// The people whom a request may be about, each with all consents.
+#[derive(Clone, Debug)]
+pub struct People {
+    persons: Vec<Directives>,
+    by_record: HashMap<String, usize>,
+    policy: Policy,
+}
+
+impl People {
+    /// `consents` are the versions of everybody's consents in the order recorded.
+    pub fn of(consents: Vec<Directive>, world: &World, policy: &Policy) -> People {
+        let mut people = People { persons: Vec::new(), by_record: HashMap::new(), policy: policy.clone() };
+        let mut by_patient: BTreeMap<BTreeSet<String>, Vec<Directive>> = BTreeMap::new();
+        // Latest first, then by person: a consent counts only for whom its latest version names.
+        for directive in latest(consents) {
+            if let Some(patient) = directive.patient() {
+                by_patient.entry(world.same_patient(patient)).or_default().push(directive);
+            }
+        }
+        for (patients, directives) in by_patient {
+            if let Some(patient) = patients.first() {
+                people.add(Directives::of(patient, directives, world, policy));
+            }
+        }
+        people
+    }
+
+    pub fn add(&mut self, directives: Directives) {
+        let place = self.persons.len();
+        self.by_record.extend(directives.patients.iter().map(|patient| (patient.clone(), place)));
+        self.persons.push(directives);
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The person that this record is, if consents of theirs are known.
+    pub fn get(&self, patient: &str) -> Option<&Directives> {
+        self.by_record.get(patient).map(|place| &self.persons[*place])
+    }
+}
+
+/// The last version of each id, where its first one stood.
+fn latest(consents: Vec<Directive>) -> Vec<Directive> {
+    let mut kept: Vec<Directive> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for directive in consents {
+        match places.get(directive.key()) {
+            Some(place) => kept[*place] = directive,
+            None => {
+                places.insert(directive.key().to_string(), kept.len());
+                kept.push(directive);
+            }
+        }
+    }
+    kept
+}
+
+fn bounds(directive: &Directive, clock: &Clock) -> Interval {
+    let zone = directive.zone(clock.zone);
+    directive.period.as_ref().and_then(|period| period.interval(&zone)).unwrap_or(Interval::ALWAYS)
+}
+
+fn related(directive: &Directive) -> impl Iterator<Item = &String> {
+    directive.performers.iter().filter(|signer| signer.starts_with("RelatedPerson/"))
+}
+
+fn successors(latest: &[Directive], world: &World) -> Vec<Vec<usize>> {
+    let revisions = revisions(world);
+    let replaces = |new: usize, old: usize| {
+        let stated = || {
+            latest[new].source.as_deref() == Some(latest[old].key())
+                || revisions.contains(&(latest[new].key().to_string(), latest[old].key().to_string()))
+        };
+        new != old
+            && (restates(&latest[new], &latest[old])
+                || (stated() && (latest[new].recorded_at, new) > (latest[old].recorded_at, old)))
+    };
+    let places = 0..latest.len();
+    places.clone().map(|old| places.clone().filter(|new| replaces(*new, old)).collect()).collect()
+}
+
+/// (new, old) where a Provenance says that the new consent is a revision of the old.
+fn revisions(world: &World) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for provenance in world.of_kind("Provenance").map(|provenance| provenance.root()) {
+        let revised = provenance.each("entity").filter(|entity| entity.text("role") == Some("revision"));
+        for old in revised.filter_map(|entity| entity.reference("what")) {
+            found.extend(provenance.references("target").iter().map(|new| (new.key(), old.key())));
+        }
+    }
+    found
+}
+
+/// The same policies, custodians and root actors, recorded strictly later. The client's `dateTime` orders nothing.
+fn restates(new: &Directive, old: &Directive) -> bool {
+    let actors = |directive: &Directive| {
+        let unknown = directive.root.actor.as_ref().is_some_and(|actors| actors.has_unknown);
+        let known: BTreeSet<_> = directive.root_actors().into_iter().cloned().collect();
+        (!unknown).then_some(known)
+    };
+    let later = matches!((new.recorded_at, old.recorded_at), (Some(new), Some(old)) if new > old);
+    later
+        && !new.policies.is_empty()
+        && !new.custodians.is_empty()
+        && new.policies == old.policies
+        && new.custodians == old.custodians
+        // Actors that were not understood cannot be found equal.
+        && actors(new).is_some_and(|new| actors(old) == Some(new))
+}

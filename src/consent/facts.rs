@@ -1,0 +1,302 @@
+//! What consent needs to know of a resource, extracted once.
+//!
+//! The plain ones are columns of the store; the rest stay with whoever holds the resource. Nothing here judges.
+
+use std::collections::BTreeSet;
+
+use super::condition::Atom;
+use super::label::{ANY_CODE, CONFIDENTIALITY, rank};
+use super::purpose::ACT_REASON;
+use super::span::{Span, moment};
+use super::world::World;
+use crate::fhir::{Element, Interval, Reference, Resource, Zone};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    key: String,
+    kind: String,
+    origin: String,
+    rank: Option<u8>,
+    labels: BTreeSet<(String, String)>,
+    patients: BTreeSet<String>,
+    profiles: BTreeSet<String>,
+    concepts: BTreeSet<(String, String)>,
+    codes: BTreeSet<(String, String)>,
+    time: OwnTime,
+    refers_to: BTreeSet<String>,
+    authors: BTreeSet<String>,
+    /// Nobody is named as an author, or somebody in a way that cannot be followed.
+    unnamed_author: bool,
+}
+
+/// As it was written: a bare date is read in the zone of the consent that asks.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum OwnTime {
+    #[default]
+    None,
+    At(String),
+    During(Span),
+}
+
+impl Facts {
+    pub fn of(resource: &Resource, world: &World) -> Facts {
+        let root = resource.root();
+        let authors = authors(root);
+        let mut names: BTreeSet<String> = authors.iter().filter_map(|who| followed(*who)).collect();
+        let unnamed_author = names.len() < authors.len();
+        names.extend(world.authors_by_provenance(&resource.key()));
+        Facts {
+            key: resource.key(),
+            kind: resource.kind().to_string(),
+            origin: resource.source().map(origin).unwrap_or_default(),
+            rank: highest_rank(resource),
+            labels: labels(resource),
+            patients: patients(resource),
+            profiles: root.get("meta").each("profile").filter_map(Element::as_str).map(str::to_string).collect(),
+            concepts: own_concepts(root),
+            codes: all_codes(root),
+            time: own_time(resource),
+            refers_to: references(root),
+            unnamed_author: unnamed_author || names.is_empty(),
+            authors: names,
+        }
+    }
+
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// `Organization/x`; empty when it is unknown.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The highest confidentiality, from 0 (U) to 5 (V); `None` when it is unclassified.
+    pub fn rank(&self) -> Option<u8> {
+        self.rank
+    }
+
+    /// Its labels other than confidentiality, as `Atom::Label` asks for them. A purpose among them is there a second
+    /// time with the code `*`, so that "has some purpose" is one equality too.
+    pub fn labels(&self) -> &BTreeSet<(String, String)> {
+        &self.labels
+    }
+
+    /// The patients in whose compartments it lies: `Patient/x`.
+    pub fn patients(&self) -> &BTreeSet<String> {
+        &self.patients
+    }
+
+    pub(super) fn satisfy(&self, atom: &Atom) -> bool {
+        match atom {
+            Atom::Kind(kinds) => kinds.contains(&self.kind),
+            Atom::Unclassified => self.rank.is_none(),
+            Atom::RankAtMost(bound) => self.rank.is_some_and(|rank| rank <= *bound),
+            Atom::RankAtLeast(bound) => self.rank.is_some_and(|rank| rank >= *bound),
+            Atom::Label(labels) => labels.iter().any(|label| self.labels.contains(label)),
+            Atom::Origin(origins) => origins.contains(&self.origin),
+            Atom::Key(keys) => keys.contains(&self.key),
+            Atom::Profile(profiles) => self.profiles.iter().any(|own| {
+                profiles.contains(own) || own.split_once('|').is_some_and(|(url, _)| profiles.contains(url))
+            }),
+            Atom::Code { codes, anywhere } => {
+                let own = if *anywhere { &self.codes } else { &self.concepts };
+                codes.iter().any(|code| own.contains(code))
+            }
+            Atom::Time { interval, zone, inside } => match self.time.interval(zone) {
+                Some(own) if *inside => interval.covers(&own),
+                Some(own) => interval.overlaps(&own),
+                None => !inside,
+            },
+            Atom::RefersTo(keys) => keys.iter().any(|key| self.refers_to.contains(key)),
+            Atom::AuthoredBy { names, or_nobody } => {
+                names.iter().any(|name| self.authors.contains(name)) || (*or_nobody && self.unnamed_author)
+            }
+        }
+    }
+}
+
+impl OwnTime {
+    fn interval(&self, zone: &Zone) -> Option<Interval> {
+        match self {
+            OwnTime::None => None,
+            OwnTime::At(text) => moment(text, zone),
+            OwnTime::During(span) => span.interval(zone),
+        }
+    }
+}
+
+/// Everything a resource refers to, without versions; what is contained in it is part of it.
+pub fn references(root: Element) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    root.walk(&mut |element| {
+        if let Some(text) = element.text("reference") {
+            let reference = Reference::parse(text);
+            if !matches!(reference, Reference::Contained(_)) {
+                found.insert(reference.key());
+            }
+        }
+    });
+    found
+}
+
+/// `meta.source` may carry a fragment (R4 resource.html#Meta).
+fn origin(source: &str) -> String {
+    source.split('#').next().unwrap_or(source).to_string()
+}
+
+/// A confidentiality code that we do not know could be the highest, so such a resource counts as unclassified (R9).
+fn highest_rank(resource: &Resource) -> Option<u8> {
+    let labels = resource.labels();
+    let codes = labels.iter().filter(|label| label.system == CONFIDENTIALITY).map(|label| rank(label.code));
+    codes.collect::<Option<Vec<u8>>>()?.into_iter().max()
+}
+
+fn labels(resource: &Resource) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for label in resource.labels().iter().filter(|label| label.system != CONFIDENTIALITY) {
+        found.insert((label.system.to_string(), label.code.to_string()));
+        if label.system == ACT_REASON {
+            found.insert((ACT_REASON.to_string(), ANY_CODE.to_string()));
+        }
+    }
+    found
+}
+
+/// Where a type names the patients in whose compartments it lies (R4 compartmentdefinition-patient.html).
+const COMPARTMENT: &[(&str, &[&str])] = &[
+    ("AllergyIntolerance", &["patient", "recorder", "asserter"]),
+    ("Appointment", &["participant.actor"]),
+    ("AppointmentResponse", &["actor"]),
+    ("AuditEvent", &["agent.who", "entity.what"]),
+    ("Basic", &["subject", "author"]),
+    ("CarePlan", &["subject", "activity.detail.performer"]),
+    ("CareTeam", &["subject", "participant.member"]),
+    ("ChargeItem", &["subject", "enterer", "performer.actor"]),
+    ("Claim", &["patient", "payee.party"]),
+    ("Communication", &["subject", "sender", "recipient"]),
+    ("CommunicationRequest", &["subject", "sender", "recipient", "requester"]),
+    ("Composition", &["subject", "author", "attester.party"]),
+    ("Condition", &["subject", "asserter"]),
+    ("Coverage", &["policyHolder", "subscriber", "beneficiary", "payor"]),
+    ("DeviceRequest", &["subject", "performer"]),
+    ("DocumentManifest", &["subject", "author", "recipient"]),
+    ("DocumentReference", &["subject", "author"]),
+    ("EnrollmentRequest", &["candidate"]),
+    ("ExplanationOfBenefit", &["patient", "payee.party"]),
+    ("Group", &["member.entity"]),
+    ("Invoice", &["subject", "recipient"]),
+    ("List", &["subject", "source"]),
+    ("MedicationAdministration", &["subject", "performer.actor"]),
+    ("MedicationDispense", &["subject", "receiver"]),
+    ("Observation", &["subject", "performer"]),
+    ("Person", &["link.target"]),
+    ("Procedure", &["subject", "performer.actor"]),
+    ("Provenance", &["target"]),
+    ("QuestionnaireResponse", &["subject", "author"]),
+    ("RequestGroup", &["subject", "action.participant"]),
+    ("ResearchSubject", &["individual"]),
+    ("Schedule", &["actor"]),
+    ("ServiceRequest", &["subject", "performer"]),
+    ("SupplyRequest", &["deliverTo"]),
+    // R4 leaves Task out of the compartment; on this exchange `for` is whom a referral is about.
+    ("Task", &["for"]),
+];
+
+fn patients(resource: &Resource) -> BTreeSet<String> {
+    if resource.kind() == "Patient" {
+        return BTreeSet::from([resource.key()]);
+    }
+    let listed = COMPARTMENT.iter().find(|(kind, _)| *kind == resource.kind());
+    let paths = listed.map_or(&["subject", "patient"][..], |(_, paths)| *paths);
+    let named = paths.iter().flat_map(|path| resource.root().all(path));
+    let named = named.filter_map(|element| element.text("reference")).map(Reference::parse);
+    named.filter(|reference| reference.id_of("Patient").is_some()).map(|reference| reference.key()).collect()
+}
+
+/// The codings of the concepts that are direct elements: what the resource itself is about.
+fn own_concepts(root: Element) -> BTreeSet<(String, String)> {
+    let names = root.object().into_iter().flat_map(|object| object.keys());
+    let codings = names.flat_map(|name| root.concepts(name));
+    codings.map(|coding| (coding.system.to_string(), coding.code.to_string())).collect()
+}
+
+/// Every code with a system, anywhere but in `meta`.
+fn all_codes(root: Element) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    let members = root.object().into_iter().flatten().filter(|(name, _)| *name != "meta");
+    for (_, value) in members {
+        Element::new(value).walk(&mut |element| {
+            if let (Some(system), Some(code)) = (element.text("system"), element.text("code")) {
+                found.insert((system.to_string(), code.to_string()));
+            }
+        });
+    }
+    found
+}
+
+/// The elements that say when, in the order in which they are looked for (consent.md section 3).
+const TIMES: &[(&str, &[&str])] = &[
+    ("Observation", &["effective[x]", "issued"]),
+    ("DiagnosticReport", &["effective[x]", "issued"]),
+    ("Condition", &["onset[x]", "recordedDate"]),
+    ("Encounter", &["period"]),
+    ("CareTeam", &["period"]),
+    ("CarePlan", &["period", "created"]),
+    ("ServiceRequest", &["occurrence[x]", "authoredOn"]),
+    ("Goal", &["startDate", "statusDate"]),
+    ("MedicationStatement", &["effective[x]", "dateAsserted"]),
+    ("MedicationRequest", &["authoredOn"]),
+    ("Immunization", &["occurrence[x]"]),
+    ("Procedure", &["performed[x]"]),
+    ("Task", &["executionPeriod", "authoredOn"]),
+    ("DocumentReference", &["date"]),
+    ("QuestionnaireResponse", &["authored"]),
+    ("Communication", &["sent"]),
+];
+
+fn own_time(resource: &Resource) -> OwnTime {
+    let root = resource.root();
+    if resource.kind() == "Appointment" {
+        let span = Span::read(root);
+        return if span.has_start() || span.has_end() { OwnTime::During(span) } else { OwnTime::None };
+    }
+    let listed = TIMES.iter().find(|(kind, _)| *kind == resource.kind());
+    let found = listed.into_iter().flat_map(|(_, names)| *names).find_map(|name| present(root, name));
+    match found {
+        // `onsetString` is text too, and no date.
+        Some((name, element)) if !name.ends_with("String") => match element.as_str() {
+            Some(text) => OwnTime::At(text.to_string()),
+            None if name.ends_with("eriod") => OwnTime::During(Span::read(element)),
+            None => OwnTime::None,
+        },
+        _ => OwnTime::None,
+    }
+}
+
+/// The element of that name, or of a choice the one that is there.
+fn present<'a>(root: Element<'a>, name: &str) -> Option<(&'a str, Element<'a>)> {
+    let object = root.object()?;
+    let found = object.iter().find(|(own, _)| match name.strip_suffix("[x]") {
+        Some(stem) => own.strip_prefix(stem).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase())),
+        None => own.as_str() == name,
+    });
+    found.map(|(own, value)| (own.as_str(), Element::new(value)))
+}
+
+const AUTHORS: [&str; 6] = ["author", "performer", "recorder", "asserter", "requester", "informationSource"];
+
+/// The References that name authors; a performer may be a backbone with an `actor`.
+fn authors(root: Element) -> Vec<Element> {
+    let named = AUTHORS.iter().flat_map(|name| root.each(name));
+    named.map(|who| if who.get("actor").exists() { who.get("actor") } else { who }).collect()
+}
+
+fn followed(who: Element) -> Option<String> {
+    let reference = Reference::parse(who.text("reference")?);
+    (!matches!(reference, Reference::Contained(_))).then(|| reference.key())
+}

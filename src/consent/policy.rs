@@ -1,0 +1,94 @@
+//! The exchange's policy: what answers when no consent speaks, what evidence a consent needs, which switchable
+//! overlays are on.
+
+use std::collections::BTreeSet;
+
+use super::condition::{Atom, Condition};
+use super::label::NORMAL;
+use super::purpose::{EMERGENCY, TREATMENT, is_within};
+use crate::fhir::Element;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub default: DefaultPolicy,
+    pub conflict: Conflict,
+    /// A consent counts only with a true `verification.verified`.
+    pub needs_verification: bool,
+    /// The overlays of `regimes.json` that are switched on, by id.
+    pub overlays: BTreeSet<String>,
+}
+
+/// What answers when every consent is silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultPolicy {
+    Deny,
+    Permit,
+    PermitTreatment,
+    PermitNormal,
+    EmergencyOnly,
+}
+
+/// There is one way to combine consents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    DenyOverrides,
+}
+
+impl Policy {
+    /// Nothing is open that no consent opens.
+    pub fn deny() -> Policy {
+        Policy::with_default(DefaultPolicy::Deny)
+    }
+
+    pub fn with_default(default: DefaultPolicy) -> Policy {
+        Policy { default, conflict: Conflict::DenyOverrides, needs_verification: false, overlays: BTreeSet::new() }
+    }
+
+    /// The `policy` of a case file.
+    ///
+    /// # Errors
+    /// A sentence naming the member that is not known.
+    pub fn read(policy: Element) -> Result<Policy, String> {
+        let name = policy.text("default").unwrap_or("deny");
+        let default =
+            DefaultPolicy::named(name).ok_or_else(|| format!("policy.default: `{name}` is no default policy"))?;
+        match policy.text("conflict") {
+            None | Some("deny-overrides") => {}
+            Some(other) => return Err(format!("policy.conflict: expected `deny-overrides`, found `{other}`")),
+        }
+        let listed = |name: &str| policy.each(name).filter_map(Element::as_str).map(str::to_string);
+        Ok(Policy {
+            needs_verification: listed("evidence").any(|evidence| evidence == "verification"),
+            overlays: listed("overlays").collect(),
+            ..Policy::with_default(default)
+        })
+    }
+}
+
+impl DefaultPolicy {
+    pub fn named(name: &str) -> Option<DefaultPolicy> {
+        use DefaultPolicy::{Deny, EmergencyOnly, Permit, PermitNormal, PermitTreatment};
+        [Deny, Permit, PermitTreatment, PermitNormal, EmergencyOnly].into_iter().find(|known| known.name() == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            DefaultPolicy::Deny => "deny",
+            DefaultPolicy::Permit => "permit",
+            DefaultPolicy::PermitTreatment => "permit-treatment",
+            DefaultPolicy::PermitNormal => "permit-normal",
+            DefaultPolicy::EmergencyOnly => "emergency-only",
+        }
+    }
+
+    /// What it opens for a purpose.
+    pub(super) fn opens(self, purpose: &str) -> Condition {
+        match self {
+            DefaultPolicy::Deny => Condition::Never,
+            DefaultPolicy::Permit => Condition::Always,
+            DefaultPolicy::PermitTreatment => Condition::constant(is_within(purpose, TREATMENT)),
+            DefaultPolicy::PermitNormal => Condition::is(Atom::RankAtMost(NORMAL)),
+            DefaultPolicy::EmergencyOnly => Condition::constant(is_within(purpose, EMERGENCY)),
+        }
+    }
+}

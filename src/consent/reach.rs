@@ -1,0 +1,36 @@
+//! What a caller may see, as a filter. No reach, no rows: the store demands one.
+//!
+//! The store adds what needs no consent: the partner's own data, and the directory.
+
+use super::condition::Condition;
+
+/// A partner's reach over the people of one request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reach {
+    partner: String,
+    people: Vec<(String, Condition)>,
+    withheld: bool,
+}
+
+impl Reach {
+    /// `partner` is a partner's id, `people` are patients' ids with what is permitted of their records; `withheld`
+    /// says that there were more people than could be asked.
+    pub fn of(partner: &str, people: Vec<(String, Condition)>, withheld: bool) -> Reach {
+        let people = people.into_iter().filter(|(_, condition)| *condition != Condition::Never).collect();
+        Reach { partner: partner.to_string(), people, withheld }
+    }
+
+    pub fn partner(&self) -> &str {
+        &self.partner
+    }
+
+    /// The people of whom something may be permitted.
+    pub fn people(&self) -> &[(String, Condition)] {
+        &self.people
+    }
+
+    /// Whether some people were left out, and the answer must say so.
+    pub fn withheld(&self) -> bool {
+        self.withheld
+    }
+}

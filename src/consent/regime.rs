@@ -1,0 +1,311 @@
+//! Law as data (consent.md section 5): the rows of `profiles/handoff/regimes.json`, read once.
+//!
+//! Code knows no statute. It knows tests of data and question, and needs that a permitting rule meets or not. What a
+//! row says and code does not know fails closed: such a scope covers everything, such a way opens nothing.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::condition::{Atom, Condition};
+use super::directives::Directives;
+use super::label::{ACT_CODE, ANY_CODE, with_all_below};
+use super::purpose::{ACT_REASON, covering, is_within};
+use super::world::{PARTNER_KIND, REGIME, World};
+use super::{clock::Clock, who::Recipient};
+use crate::fhir::Element;
+
+/// `policy.uri` of a consent under a policy of ours starts with this.
+pub const POLICY: &str = "https://handoff.example/fhir/policy/";
+
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let json: Value = serde_json::from_str(include_str!("../../profiles/handoff/regimes.json")).unwrap_or(Value::Null);
+    let rows: Vec<Row> = Element::new(&json).each("rows").map(Row::read).collect();
+    // A table that cannot be read closes everything; a test keeps it readable.
+    if rows.is_empty() { vec![Row::closed()] } else { rows }
+});
+
+static FILING: LazyLock<Vec<FilingRule>> = LazyLock::new(|| {
+    let json: Value = serde_json::from_str(include_str!("../../profiles/handoff/regimes.json")).unwrap_or(Value::Null);
+    Element::new(&json).each("filing").filter_map(FilingRule::read).collect()
+});
+
+/// All rows, in their order.
+pub fn rows() -> &'static [Row] {
+    &ROWS
+}
+
+/// What is refused when a consent is filed.
+pub fn filing_rules() -> &'static [FilingRule] {
+    &FILING
+}
+
+#[derive(Debug)]
+pub struct Row {
+    pub id: String,
+    /// Off unless the policy lists it.
+    pub is_switch: bool,
+    /// It does not concern data that comes from the recipient's own house.
+    pub is_disclosure: bool,
+    pub scope: Option<Test>,
+    pub is_allowed: bool,
+    pub ways: Vec<Way>,
+    pub obligations: Vec<Obligation>,
+    pub emergency_opens: bool,
+    pub emergency_obligations: Vec<String>,
+}
+
+/// One way to satisfy a row: a rule that permitted and has everything.
+#[derive(Debug)]
+pub struct Way {
+    pub when: Option<Test>,
+    pub needs: Vec<Option<Need>>,
+}
+
+#[derive(Debug)]
+pub struct Obligation {
+    pub code: String,
+    pub when: Option<Test>,
+}
+
+/// Something to know of the data or of the question.
+#[derive(Debug)]
+pub enum Test {
+    Anything,
+    All(Vec<Test>),
+    Any(Vec<Test>),
+    Not(Box<Test>),
+    OriginRegime(String),
+    OriginKind(String),
+    Label(String),
+    LabelOrBelow(String),
+    OutsidePurposeLabels,
+    PurposeWithin(Vec<String>),
+    RecipientKind(String),
+    RecipientRegime(String),
+    PatientUnder(i32),
+}
+
+/// Something that the permitting rule, or its consent, must have.
+#[derive(Debug)]
+pub enum Need {
+    Policy(String),
+    Discloser,
+    Recipient,
+    Designation,
+    Purpose,
+    OnlyPurpose(String),
+    Records,
+    Date,
+    Signature,
+    End,
+    EndUnlessPurposesWithin(Vec<String>),
+    Signers,
+    Mention(Vec<String>),
+    Received { policy: String, purposes: Vec<String>, custodian_regime: String },
+    AnyOf(Vec<Option<Need>>),
+}
+
+#[derive(Debug)]
+pub struct FilingRule {
+    pub id: String,
+    pub policy: String,
+    pub refuse: Refuse,
+    pub expression: String,
+    pub text: String,
+}
+
+#[derive(Debug)]
+pub enum Refuse {
+    MixedPurposes { within: Vec<String>, besides: Vec<String> },
+    NoEnd,
+    SignedByRelatedAlone,
+}
+
+/// The question, as tests see it.
+pub struct Asked<'a> {
+    pub world: &'a World,
+    pub clock: &'a Clock<'a>,
+    pub recipient: &'a Recipient,
+    pub person: &'a Directives,
+    pub purpose: &'a str,
+}
+
+impl Row {
+    fn read(row: Element) -> Row {
+        let emergency = row.get("emergency");
+        Row {
+            id: row.text("id").unwrap_or("").to_string(),
+            is_switch: row.flag("switch") == Some(true),
+            is_disclosure: row.flag("disclosure") == Some(true),
+            scope: Test::read(row.get("scope")),
+            is_allowed: row.flag("allowed") == Some(true),
+            ways: row.each("ways").map(Way::read).collect(),
+            obligations: row.each("obligations").map(Obligation::read).collect(),
+            emergency_opens: emergency.flag("opens") == Some(true),
+            emergency_obligations: texts(emergency, "obligations"),
+        }
+    }
+
+    fn closed() -> Row {
+        Row {
+            id: "unreadable".into(),
+            is_switch: false,
+            is_disclosure: false,
+            scope: None,
+            is_allowed: false,
+            ways: Vec::new(),
+            obligations: Vec::new(),
+            emergency_opens: false,
+            emergency_obligations: Vec::new(),
+        }
+    }
+
+    /// The data that the row names, whoever receives it.
+    pub fn names(&self, asked: &Asked) -> Condition {
+        self.scope.as_ref().map_or(Condition::Always, |scope| scope.condition(asked))
+    }
+
+    /// The data to which the row applies for this recipient.
+    pub fn applies(&self, asked: &Asked) -> Condition {
+        let own = Condition::is(Atom::Origin(asked.recipient.house()));
+        let foreign = if self.is_disclosure { own.negate() } else { Condition::Always };
+        Condition::all([self.names(asked), foreign])
+    }
+}
+
+impl Way {
+    fn read(way: Element) -> Way {
+        let when = if way.get("when").exists() { Test::read(way.get("when")) } else { Some(Test::Anything) };
+        Way { when, needs: way.each("needs").map(Need::read).collect() }
+    }
+}
+
+impl Obligation {
+    fn read(obligation: Element) -> Obligation {
+        let when = obligation.get("when");
+        let when = if when.exists() { Test::read(when) } else { Some(Test::Anything) };
+        Obligation { code: obligation.text("code").unwrap_or("").to_string(), when }
+    }
+
+    /// What cannot be read binds.
+    pub fn binds(&self, asked: &Asked) -> Condition {
+        self.when.as_ref().map_or(Condition::Always, |when| when.condition(asked))
+    }
+}
+
+impl Test {
+    /// `None` when any part of it is not known.
+    fn read(test: Element) -> Option<Test> {
+        let (name, value) = test.object()?.iter().next()?;
+        let text = || value.as_str().map(str::to_string);
+        let each = || test.each(name).map(Test::read).collect::<Option<Vec<Test>>>();
+        Some(match name.as_str() {
+            "all" => Test::All(each()?),
+            "any" => Test::Any(each()?),
+            "not" => Test::Not(Box::new(Test::read(test.get("not"))?)),
+            "originRegime" => Test::OriginRegime(text()?),
+            "originKind" => Test::OriginKind(text()?),
+            "label" => Test::Label(text()?),
+            "labelOrBelow" => Test::LabelOrBelow(text()?),
+            "outsidePurposeLabels" => Test::OutsidePurposeLabels,
+            "purposeWithin" => Test::PurposeWithin(texts(test, name)),
+            "recipientKind" => Test::RecipientKind(text()?),
+            "recipientRegime" => Test::RecipientRegime(text()?),
+            "patientUnder" => Test::PatientUnder(value.as_i64().and_then(|years| i32::try_from(years).ok())?),
+            _ => return None,
+        })
+    }
+
+    pub fn condition(&self, asked: &Asked) -> Condition {
+        let origin =
+            |system: &str, code: &str| Condition::is(Atom::Origin(asked.world.organizations_with(system, code)));
+        match self {
+            Test::Anything => Condition::Always,
+            Test::All(tests) => Condition::all(tests.iter().map(|test| test.condition(asked))),
+            Test::Any(tests) => Condition::any(tests.iter().map(|test| test.condition(asked))),
+            Test::Not(test) => test.condition(asked).negate(),
+            Test::OriginRegime(code) => origin(REGIME, code),
+            Test::OriginKind(code) => origin(PARTNER_KIND, code),
+            Test::Label(code) => labelled(ACT_CODE, [code.as_str()]),
+            Test::LabelOrBelow(code) => labelled(ACT_CODE, with_all_below(code)),
+            Test::OutsidePurposeLabels => Condition::all([
+                labelled(ACT_REASON, [ANY_CODE]),
+                labelled(ACT_REASON, covering(asked.purpose)).negate(),
+            ]),
+            Test::PurposeWithin(purposes) => Condition::constant(is_within_any(asked.purpose, purposes)),
+            Test::RecipientKind(kind) => Condition::constant(asked.recipient.is_kind(kind)),
+            Test::RecipientRegime(regime) => Condition::constant(asked.recipient.is_under(regime)),
+            Test::PatientUnder(years) => Condition::constant(asked.person.is_under(*years, asked.clock)),
+        }
+    }
+}
+
+impl Need {
+    /// `None` is a need that nothing meets.
+    fn read(need: Element) -> Option<Need> {
+        let (name, value) = need.object()?.iter().next()?;
+        let text = || value.as_str().map(str::to_string);
+        Some(match name.as_str() {
+            "policy" => Need::Policy(text()?),
+            "discloser" => Need::Discloser,
+            "recipient" => Need::Recipient,
+            "designation" => Need::Designation,
+            "purpose" => Need::Purpose,
+            "onlyPurpose" => Need::OnlyPurpose(text()?),
+            "records" => Need::Records,
+            "date" => Need::Date,
+            "signature" => Need::Signature,
+            "end" => Need::End,
+            "endUnlessPurposesWithin" => Need::EndUnlessPurposesWithin(texts(need, name)),
+            "signers" => Need::Signers,
+            "mention" => Need::Mention(texts(need, name)),
+            "anyOf" => Need::AnyOf(need.each(name).map(Need::read).collect()),
+            "received" => {
+                let received = need.get(name);
+                Need::Received {
+                    policy: received.text("policy")?.to_string(),
+                    purposes: texts(received, "purposesWithin"),
+                    custodian_regime: received.text("custodianRegime")?.to_string(),
+                }
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl FilingRule {
+    fn read(rule: Element) -> Option<FilingRule> {
+        let refuse = rule.get("refuse");
+        let refuse = if refuse.get("purposesWithin").exists() {
+            Refuse::MixedPurposes { within: texts(refuse, "purposesWithin"), besides: texts(refuse, "besides") }
+        } else if refuse.get("noEnd").exists() {
+            Refuse::NoEnd
+        } else {
+            refuse.get("signedByRelatedAlone").exists().then_some(Refuse::SignedByRelatedAlone)?
+        };
+        let text = |name: &str| rule.text(name).unwrap_or("").to_string();
+        Some(FilingRule {
+            id: text("id"),
+            policy: text("policy"),
+            refuse,
+            expression: text("expression"),
+            text: text("text"),
+        })
+    }
+}
+
+pub fn is_within_any(purpose: &str, ancestors: &[String]) -> bool {
+    ancestors.iter().any(|ancestor| is_within(purpose, ancestor))
+}
+
+fn labelled<'a>(system: &str, codes: impl IntoIterator<Item = &'a str>) -> Condition {
+    let labels: BTreeSet<(String, String)> =
+        codes.into_iter().map(|code| (system.to_string(), code.to_string())).collect();
+    Condition::is(Atom::Label(labels))
+}
+
+fn texts(element: Element, name: &str) -> Vec<String> {
+    element.each(name).filter_map(Element::as_str).map(str::to_string).collect()
+}

@@ -1,0 +1,285 @@
+//! What remains of a person's directives once caller, purposes, action and moment are fixed: conditions on resources.
+//!
+//! Each rule becomes clauses that say when it decides; `decide` asks them one by one, `condition` joins them into one
+//! expression for the store. INVARIANT: both read the same clauses, and `condition().holds(facts)` is
+//! `decide(facts).permits()`; the property in `tests.rs` holds them together.
+
+use super::clock::Clock;
+use super::condition::Condition;
+use super::directive::{Answer, Directive, Opens};
+use super::directives::{Directives, Voice};
+use super::emergency::{Glass, stands};
+use super::law::{Bound, Law};
+use super::policy::DefaultPolicy;
+use super::purpose::{EMERGENCY, is_within};
+use super::question::Question;
+use super::regime::Asked;
+use super::rule::{Effect, Rule};
+use super::select::{Inherited, Lens};
+use super::world::World;
+use crate::fhir::Instant;
+
+/// One person's answer to one question, open only in the resource.
+#[derive(Clone, Debug)]
+pub struct Residual {
+    pub(super) shape: Shape,
+    changes_at: Option<Instant>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Shape {
+    /// The request as a whole is refused.
+    Refused {
+        rule: &'static str,
+        policy: &'static str,
+    },
+    Emergency(Glass),
+    Ordinary(Ordinary),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Ordinary {
+    pub default: DefaultPolicy,
+    pub purposes: Vec<ForPurpose>,
+    /// Versions of consents that are indeterminate as a whole (R2).
+    pub unclear: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ForPurpose {
+    pub purpose: String,
+    pub denies: Vec<Clause>,
+    pub permits: Vec<Clause>,
+    /// Permits that would decide, had we understood them (R13).
+    pub doubts: Vec<Clause>,
+    pub default: Condition,
+    pub law: Vec<Bound>,
+}
+
+/// A rule, and when it decides.
+#[derive(Clone, Debug)]
+pub(super) struct Clause {
+    pub consent: String,
+    pub path: String,
+    pub when: Condition,
+    /// Where it does so only for want of understanding.
+    pub doubt: Condition,
+    /// It lists the action asked for, rather than leaving all open.
+    pub states_action: bool,
+    /// For each row of law, where this rule has what the row needs.
+    pub met: Vec<Condition>,
+}
+
+/// Fixes everything but the resource.
+pub fn specialise(person: &Directives, world: &World, question: &Question) -> Residual {
+    let clock = Clock::new(question.at, &question.zone);
+    let shape = shape(person, world, question, &clock);
+    Residual { shape, changes_at: clock.next_change() }
+}
+
+fn shape(person: &Directives, world: &World, question: &Question, clock: &Clock) -> Shape {
+    if let Some(declaration) = &question.emergency {
+        if !stands(declaration, question, clock) {
+            return Shape::Refused { rule: "R15", policy: "emergency" };
+        }
+        return Shape::Emergency(Glass::of(declaration, person, question, world, clock));
+    }
+    if question.purposes.is_empty() {
+        return Shape::Refused { rule: "R12", policy: "no-purpose" };
+    }
+    let closure = question.recipient.closure(world, clock);
+    let heard = person.heard(world, clock);
+    let unclear = heard.iter().filter(|(directive, _)| directive.answer == Answer::Unclear);
+    let unclear = unclear.map(|(directive, _)| directive.version.clone()).collect();
+    let for_purpose = |purpose: &String| {
+        let asked = Asked { world, clock, recipient: &question.recipient, person, purpose };
+        let law = Law::of(&asked, &heard);
+        let mut found = ForPurpose {
+            purpose: purpose.clone(),
+            denies: Vec::new(),
+            permits: Vec::new(),
+            doubts: Vec::new(),
+            default: person.policy().default.opens(purpose),
+            law: law.bound(),
+        };
+        for (directive, voice) in &heard {
+            let action = question.action.code();
+            let zone = directive.zone(clock.zone);
+            let lens = Lens { world, clock, closure: &closure, action, purpose, directive, zone };
+            if let Some(effect) = root_effect(directive, purpose) {
+                let mut compiler = Compiler { lens: &lens, law: &law, voice: *voice, found: &mut found };
+                compiler.root(effect);
+            }
+        }
+        found
+    };
+    Shape::Ordinary(Ordinary {
+        default: person.policy().default,
+        purposes: question.purposes.iter().map(for_purpose).collect(),
+        unclear,
+    })
+}
+
+fn root_effect(directive: &Directive, purpose: &str) -> Option<Effect> {
+    match directive.answer {
+        Answer::Permit => Some(Effect::Permit),
+        Answer::Deny => Some(Effect::Deny),
+        Answer::EmergencyOnly if is_within(purpose, EMERGENCY) => Some(Effect::Permit),
+        Answer::EmergencyOnly => Some(Effect::Deny),
+        Answer::Unclear => None,
+    }
+}
+
+/// Turns the rules of one directive into clauses (R4).
+struct Compiler<'a, 'b> {
+    lens: &'a Lens<'a>,
+    law: &'a Law<'a>,
+    voice: Voice,
+    found: &'b mut ForPurpose,
+}
+
+/// Where the chain above a rule applies.
+#[derive(Clone)]
+struct Chain {
+    applies: Condition,
+    /// Below a deny that matched only for want of understanding no permit grants anything.
+    vague: Condition,
+}
+
+/// Where the children of a rule apply, by what they are.
+#[derive(Default)]
+struct Applying {
+    permits: Vec<Condition>,
+    denies: Vec<Condition>,
+}
+
+impl Compiler<'_, '_> {
+    /// Rules directly under the root are looked at whether or not the root's own selectors match.
+    fn root(&mut self, effect: Effect) {
+        let root = &self.lens.directive.root;
+        let matched = self.lens.matches(root, effect, Inherited::default());
+        let vague = if effect == Effect::Deny { matched.doubt() } else { Condition::Never };
+        let below = Chain { applies: Condition::Always, vague };
+        let children = self.children(root, &below, Inherited::default().below(root));
+        let whole = Chain { applies: Condition::Always, vague: Condition::Never };
+        self.clauses(root, effect, Inherited::default(), &whole, children);
+    }
+
+    /// Compiles a nested rule and all below it; where it applies.
+    fn nested(&mut self, rule: &Rule, chain: &Chain, above: Inherited) -> Condition {
+        let matched = self.lens.matches(rule, rule.effect, above);
+        let (own, vague) = match rule.effect {
+            Effect::Permit => {
+                (Condition::all([matched.surely.clone(), chain.vague.clone().negate()]), Condition::Never)
+            }
+            Effect::Deny => (matched.maybe.clone(), matched.doubt()),
+        };
+        let applies = Condition::all([chain.applies.clone(), own]);
+        let below = Chain { applies: applies.clone(), vague: Condition::any([chain.vague.clone(), vague]) };
+        let children = self.children(rule, &below, above.below(rule));
+        self.clauses(rule, rule.effect, above, chain, children);
+        applies
+    }
+
+    fn children(&mut self, rule: &Rule, below: &Chain, inherited: Inherited) -> Applying {
+        let mut applying = Applying::default();
+        for child in &rule.children {
+            let applies = self.nested(child, below, inherited);
+            match child.effect {
+                Effect::Permit => applying.permits.push(applies),
+                Effect::Deny => applying.denies.push(applies),
+            }
+        }
+        applying
+    }
+
+    /// A deny decides where no child applies. A permit decides where no denying child does: a nested permit adds, it
+    /// takes nothing from the permit above it.
+    fn clauses(&mut self, rule: &Rule, effect: Effect, above: Inherited, chain: &Chain, children: Applying) {
+        let matched = self.lens.matches(rule, effect, above);
+        let actions = rule.action.as_ref().or(above.action);
+        let clause = |when: Condition, doubt: Condition, met: Vec<Condition>| Clause {
+            consent: self.lens.directive.version.clone(),
+            path: rule.path.clone(),
+            when,
+            doubt,
+            states_action: actions.is_some_and(|actions| actions.known.iter().any(|own| own == self.lens.action)),
+            met,
+        };
+        match effect {
+            Effect::Deny => {
+                let spared = children.permits.into_iter().chain(children.denies).map(Condition::negate);
+                let when = Condition::all([chain.applies.clone(), matched.maybe.clone()].into_iter().chain(spared));
+                if when != Condition::Never {
+                    self.found.denies.push(clause(when, matched.doubt(), Vec::new()));
+                }
+            }
+            Effect::Permit => {
+                let opened = match (&self.voice, &self.lens.directive.opens) {
+                    (Voice::DeniesOnly, _) | (_, Opens::Nothing) => Condition::Never,
+                    (_, Opens::Everything) => Condition::Always,
+                    (_, Opens::From(origin)) => Condition::is(super::condition::Atom::Origin([origin.clone()].into())),
+                };
+                let base = Condition::all([chain.applies.clone(), chain.vague.clone().negate(), opened]);
+                let taken = children.denies.into_iter().map(Condition::negate);
+                let when = Condition::all([base.clone(), matched.surely.clone()].into_iter().chain(taken));
+                if when != Condition::Never {
+                    let met = self.law.met_by(rule, above, self.lens);
+                    self.found.permits.push(clause(when, Condition::Never, met));
+                }
+                let doubted = Condition::all([base, matched.doubt()]);
+                if doubted != Condition::Never {
+                    self.found.doubts.push(clause(doubted, Condition::Always, Vec::new()));
+                }
+            }
+        }
+    }
+}
+
+impl Residual {
+    /// The next instant at which time alone could change it.
+    pub fn changes_at(&self) -> Option<Instant> {
+        self.changes_at
+    }
+
+    /// What of this person's record is permitted.
+    pub fn condition(&self) -> Condition {
+        match &self.shape {
+            Shape::Refused { .. } => Condition::Never,
+            Shape::Emergency(glass) => glass.condition(),
+            Shape::Ordinary(ordinary) => ordinary.condition(),
+        }
+    }
+}
+
+impl Ordinary {
+    /// At least one purpose is permitted and none is denied by a consent (R12).
+    fn condition(&self) -> Condition {
+        if !self.unclear.is_empty() {
+            return Condition::Never;
+        }
+        let denied = self.purposes.iter().map(|purpose| purpose.denied().negate());
+        let granted = Condition::any(self.purposes.iter().map(ForPurpose::granted));
+        Condition::all(denied.chain([granted]))
+    }
+}
+
+impl ForPurpose {
+    fn denied(&self) -> Condition {
+        Condition::any(self.denies.iter().map(|clause| clause.when.clone()))
+    }
+
+    /// Where consent or default gives it and the law does not take it away; denies are left to the caller.
+    fn granted(&self) -> Condition {
+        let permitted = self.permits.iter().map(|clause| clause.when.clone());
+        let undoubted = self.doubts.iter().map(|clause| clause.when.clone().negate());
+        let by_default = Condition::all([self.default.clone()].into_iter().chain(undoubted));
+        let given = Condition::any(permitted.chain([by_default]));
+        let lawful = self.law.iter().enumerate().filter(|(_, row)| !row.is_allowed).map(|(place, row)| {
+            let met =
+                self.permits.iter().map(|clause| Condition::all([clause.when.clone(), clause.met[place].clone()]));
+            Condition::any([row.applies.clone().negate()].into_iter().chain(met))
+        });
+        Condition::all([given].into_iter().chain(lawful))
+    }
+}

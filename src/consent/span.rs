@@ -1,0 +1,55 @@
+//! Times as they were written, to be read in the zone of whoever asks (consent.md R5).
+//!
+//! A bare date, month or year is the whole of it, end included. An instant is an instant: a period that ends at
+//! noon is over at noon, though FHIR would read the whole of that second.
+
+use crate::fhir::{Element, Instant, Interval, Zone};
+
+/// A Period, or an element with a start and an end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Span {
+    start: Option<String>,
+    end: Option<String>,
+    is_period: bool,
+}
+
+impl Span {
+    pub fn read(period: Element) -> Span {
+        let [start, end] = ["start", "end"].map(|name| period.text(name).map(str::to_string));
+        Span { start, end, is_period: period.object().is_some() }
+    }
+
+    pub fn is_readable(&self) -> bool {
+        self.interval(&Zone::utc()).is_some()
+    }
+
+    pub fn has_start(&self) -> bool {
+        self.start.is_some()
+    }
+
+    pub fn has_end(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// `None` for what is no period: unreadable, or over before it begins.
+    pub fn interval(&self, zone: &Zone) -> Option<Interval> {
+        let start = self.start.as_deref().map_or(Some(Instant::MIN), |text| Some(moment(text, zone)?.start))?;
+        let end = self.end.as_deref().map_or(Some(Instant::MAX), |text| {
+            let end = moment(text, zone)?;
+            // What begins and ends at one instant has lasted for that instant.
+            Some(if is_instant(text) && end.start != start { end.start } else { end.end })
+        })?;
+        (self.is_period && start < end).then_some(Interval { start, end })
+    }
+}
+
+/// A date, dateTime or instant, as long as it is precise.
+pub fn moment(text: &str, zone: &Zone) -> Option<Interval> {
+    let whole = Interval::of(text, zone)?;
+    let end = if is_instant(text) { Instant(whole.start.0.saturating_add(1)) } else { whole.end };
+    Some(Interval { end, ..whole })
+}
+
+fn is_instant(text: &str) -> bool {
+    text.contains('T')
+}

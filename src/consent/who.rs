@@ -1,0 +1,164 @@
+//! Who receives (consent.md R14).
+//!
+//! A `Recipient` is what the caller asserts: a partner, perhaps a practitioner, some roles. Its `Closure` is all
+//! that an actor of a rule may name to mean it at a moment. Nothing goes downwards: staff of a parent are not staff
+//! of its branch.
+
+use std::collections::BTreeSet;
+
+use super::clock::Clock;
+use super::span::Span;
+use super::world::{PARTNER_KIND, REGIME, World, identifiers};
+use crate::fhir::{Element, Resource};
+
+/// Who asks, or whom something would be sent to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipient {
+    organization: String,
+    parents: Vec<String>,
+    kinds: BTreeSet<String>,
+    regimes: BTreeSet<String>,
+    practitioner: Option<String>,
+    roles: Vec<String>,
+}
+
+impl Recipient {
+    /// `organization` is `Organization/x`, `practitioner` is `Practitioner/y`.
+    pub fn of(world: &World, organization: &str, practitioner: Option<&str>, roles: &[String]) -> Recipient {
+        Recipient {
+            organization: organization.to_string(),
+            parents: world.parents(organization),
+            kinds: world.organization_codes(organization, PARTNER_KIND),
+            regimes: world.organization_codes(organization, REGIME),
+            practitioner: practitioner.map(str::to_string),
+            roles: roles.to_vec(),
+        }
+    }
+
+    pub fn organization(&self) -> &str {
+        &self.organization
+    }
+
+    /// The organisation and its parents: data from any of them is no disclosure to it.
+    pub fn house(&self) -> BTreeSet<String> {
+        self.parents.iter().chain([&self.organization]).cloned().collect()
+    }
+
+    pub fn is_kind(&self, kind: &str) -> bool {
+        self.kinds.contains(kind)
+    }
+
+    pub fn is_under(&self, regime: &str) -> bool {
+        self.regimes.contains(regime)
+    }
+
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles.iter().any(|own| own == role)
+    }
+
+    /// All that means this recipient at the clock's moment.
+    pub fn closure(&self, world: &World, clock: &Clock) -> Closure {
+        let mut members = self.house();
+        members.extend(self.practitioner.clone());
+        if let Some(practitioner) = &self.practitioner {
+            let own = world.of_kind("PractitionerRole").filter(|role| {
+                let root = role.root();
+                root.reference("practitioner").is_some_and(|named| named.key() == *practitioner)
+                    && root.reference("organization").is_none_or(|named| named.key() == self.organization)
+                    && is_active_role(root, clock)
+            });
+            members.extend(own.map(Resource::key));
+        }
+        add_groups(&mut members, world, clock);
+        let known = members.iter().filter_map(|key| world.get(key));
+        let identifiers = known.flat_map(|member| identifiers(member.root())).collect();
+        Closure { members, identifiers, organization: self.organization.clone() }
+    }
+}
+
+/// What names the recipient at a moment.
+pub struct Closure {
+    members: BTreeSet<String>,
+    identifiers: BTreeSet<(String, String)>,
+    organization: String,
+}
+
+impl Closure {
+    pub fn has(&self, key: &str) -> bool {
+        self.members.contains(key)
+    }
+
+    pub fn is_identified(&self, identifier: &(String, String)) -> bool {
+        self.identifiers.contains(identifier)
+    }
+
+    /// Whether a contained resource of a consent means the recipient: a group that holds it, a role of it here, or
+    /// somebody with one of its identifiers. Contained groups may hold contained ones.
+    pub fn is_meant_by(&self, id: &str, contained: &[Resource], clock: &Clock) -> bool {
+        self.is_meant(id, contained, clock, &mut BTreeSet::new())
+    }
+
+    fn is_meant(&self, id: &str, contained: &[Resource], clock: &Clock, seen: &mut BTreeSet<String>) -> bool {
+        if !seen.insert(id.to_string()) {
+            return false;
+        }
+        let Some(resource) = contained.iter().find(|resource| resource.id() == Some(id)) else { return false };
+        let root = resource.root();
+        match resource.kind() {
+            "Group" | "CareTeam" => current_members(root, clock).iter().any(|member| match member.strip_prefix('#') {
+                Some(inner) => self.is_meant(inner, contained, clock, seen),
+                None => self.has(member),
+            }),
+            "PractitionerRole" => {
+                is_active_role(root, clock)
+                    && root.reference("practitioner").is_some_and(|named| self.has(&named.key()))
+                    && root.reference("organization").is_none_or(|named| named.key() == self.organization)
+            }
+            _ => identifiers(root).iter().any(|identifier| self.is_identified(identifier)),
+        }
+    }
+}
+
+/// A PractitionerRole that is active, in its period.
+pub fn is_active_role(role: Element, clock: &Clock) -> bool {
+    role.flag("active") != Some(false) && is_current(role, clock)
+}
+
+/// Adds the groups and teams that hold a member, and those that hold them.
+fn add_groups(members: &mut BTreeSet<String>, world: &World, clock: &Clock) {
+    let holders: Vec<(String, Vec<String>)> = world
+        .of_kind("Group")
+        .chain(world.of_kind("CareTeam"))
+        .map(|holder| (holder.key(), current_members(holder.root(), clock)))
+        .collect();
+    loop {
+        let before = members.len();
+        for (key, held) in &holders {
+            if held.iter().any(|member| members.contains(member)) {
+                members.insert(key.clone());
+            }
+        }
+        if members.len() == before {
+            return;
+        }
+    }
+}
+
+/// Whom a Group or CareTeam holds now; nobody, unless it is active itself.
+fn current_members(holder: Element, clock: &Clock) -> Vec<String> {
+    let active = holder.flag("active") != Some(false) && holder.text("status").is_none_or(|status| status == "active");
+    if !active || !is_current(holder, clock) {
+        return Vec::new();
+    }
+    let of_group = holder.each("member").filter(|member| member.flag("inactive") != Some(true));
+    let of_group = of_group.filter(|member| is_current(*member, clock)).filter_map(|member| member.reference("entity"));
+    let of_team = holder.each("participant").filter(|member| is_current(*member, clock));
+    let of_team = of_team.filter_map(|member| member.reference("member"));
+    of_group.chain(of_team).map(|member| member.key()).collect()
+}
+
+/// Whether now lies in `period`; an absent one holds always, an unreadable one never.
+pub fn is_current(element: Element, clock: &Clock) -> bool {
+    let period = element.get("period");
+    !period.exists() || Span::read(period).interval(clock.zone).is_some_and(|period| clock.within(period))
+}

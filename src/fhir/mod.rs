@@ -1,0 +1,22 @@
+//! FHIR as data.
+//!
+//! The one place that walks FHIR JSON. It reads, names, finds and rebuilds; it does no I/O, owns no clock and
+//! knows no rule of the exchange. A resource is JSON kept as it came: unknown extensions, the order of keys and
+//! the zeros of `1.50` survive, because nothing here turns JSON into anything narrower.
+
+pub mod bundle;
+pub mod capability;
+pub mod element;
+pub mod interaction;
+pub mod outcome;
+pub mod read;
+pub mod reference;
+pub mod resource;
+pub mod search;
+pub mod time;
+
+pub use element::{Coding, Element};
+pub use outcome::{Issue, Outcome, Severity};
+pub use reference::Reference;
+pub use resource::Resource;
+pub use time::{Instant, Interval, Zone};

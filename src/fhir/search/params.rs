@@ -1,0 +1,102 @@
+//! The one table of search parameters: it drives extraction, search and the CapabilityStatement.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::path::Path;
+
+/// FHIR R4 search.html#ptypes, those that can be searched here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ParamKind {
+    Token,
+    Reference,
+    Date,
+    Text,
+    Uri,
+    Number,
+    Quantity,
+}
+
+impl ParamKind {
+    pub fn named(name: &str) -> Option<ParamKind> {
+        Some(match name {
+            "token" => ParamKind::Token,
+            "reference" => ParamKind::Reference,
+            "date" => ParamKind::Date,
+            "string" => ParamKind::Text,
+            "uri" => ParamKind::Uri,
+            "number" => ParamKind::Number,
+            "quantity" => ParamKind::Quantity,
+            _ => return None,
+        })
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            ParamKind::Token => "token",
+            ParamKind::Reference => "reference",
+            ParamKind::Date => "date",
+            ParamKind::Text => "string",
+            ParamKind::Uri => "uri",
+            ParamKind::Number => "number",
+            ParamKind::Quantity => "quantity",
+        }
+    }
+}
+
+/// One parameter of one type.
+#[derive(Clone, Debug)]
+pub struct Param {
+    pub code: String,
+    pub kind: ParamKind,
+    pub url: String,
+    pub targets: Vec<String>,
+    pub paths: Vec<Path>,
+}
+
+/// A search parameter as its package defines it.
+#[derive(Clone, Copy, Debug)]
+pub struct Fact<'a> {
+    pub url: &'a str,
+    pub code: &'a str,
+    pub bases: &'a [String],
+    pub kind: &'a str,
+    pub expression: &'a str,
+    pub targets: &'a [String],
+}
+
+/// All parameters by resource type.
+#[derive(Debug, Default)]
+pub struct Params {
+    by_type: HashMap<String, BTreeMap<String, Param>>,
+    /// Parameters that exist but cannot be searched here: composites, and expressions beyond our subset.
+    pub left_out: Vec<String>,
+}
+
+impl Params {
+    /// Adds what a package says of a parameter; a later one replaces the same code of the same type, so that a
+    /// guide's parameter wins over the base one.
+    pub fn add(&mut self, fact: &Fact) {
+        for base in fact.bases {
+            let paths = Path::compile(base, fact.expression);
+            match (ParamKind::named(fact.kind), paths) {
+                (Some(kind), Ok(paths)) if !paths.is_empty() => {
+                    let (code, url, targets) = (fact.code.to_string(), fact.url.to_string(), fact.targets.to_vec());
+                    let param = Param { code: code.clone(), kind, url, targets, paths };
+                    self.by_type.entry(base.clone()).or_default().insert(code, param);
+                }
+                // `_id` and `_lastUpdated` are columns; the rest of what has no path is not searchable.
+                _ => self.left_out.push(format!("{base}.{}", fact.code)),
+            }
+        }
+    }
+
+    pub fn of(&self, kind: &str) -> impl Iterator<Item = &Param> {
+        let own = self.by_type.get(kind).into_iter().flat_map(BTreeMap::values);
+        own.chain(self.by_type.get("Resource").into_iter().flat_map(BTreeMap::values))
+    }
+
+    pub fn find(&self, kind: &str, code: &str) -> Option<&Param> {
+        let own = self.by_type.get(kind).and_then(|params| params.get(code));
+        own.or_else(|| self.by_type.get("Resource").and_then(|params| params.get(code)))
+    }
+}

@@ -1,0 +1,446 @@
+//! What a caller asked, read against the parameter table (FHIR R4 search.html).
+//!
+//! Nothing is ignored in silence: what is not understood is an error under `handling=strict` and a warning in the
+//! Bundle otherwise, and the `self` link repeats only what was applied. A value that cannot be read is an error
+//! either way.
+
+use crate::fhir::reference::{is_id, is_kind};
+use crate::fhir::{Instant, Interval, Issue, Reference, Zone};
+
+use super::extract::fold;
+use super::params::{ParamKind, Params};
+
+/// Most rows on a page.
+pub const COUNT_MAX: usize = 1_000;
+const COUNT_DEFAULT: usize = 50;
+/// Most parameters, and most values of one, that a query may have.
+const FILTERS_MAX: usize = 64;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    pub kind: String,
+    pub filters: Vec<Filter>,
+    pub count: usize,
+    /// Newest first, unless `_sort=_lastUpdated`.
+    pub oldest_first: bool,
+    /// `_summary=count` or `_count=0`: the total alone.
+    pub only_total: bool,
+    /// `_total=none` leaves it out.
+    pub with_total: bool,
+    /// The sealed page token, still closed.
+    pub page: Option<String>,
+    /// The parameters that were applied, for the `self` link.
+    pub applied: Vec<(String, String)>,
+    pub warnings: Vec<Issue>,
+}
+
+/// One parameter: any of its tests, or none of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    pub param: String,
+    pub tests: Vec<Test>,
+    /// `:not`: no value passes any test.
+    pub negated: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    Id(String),
+    Updated(Prefix, Interval),
+    /// An absent part is not tested; an empty system means that there is none.
+    Token {
+        system: Option<String>,
+        code: Option<String>,
+    },
+    /// `kind` is empty for a reference that is no `Type/id`, and `None` when the caller named none.
+    Reference {
+        kind: Option<String>,
+        id: String,
+    },
+    Date(Prefix, Interval),
+    TextStarts(String),
+    TextContains(String),
+    TextExact(String),
+    Uri(String),
+    Number(Prefix, f64, f64),
+    Quantity {
+        prefix: Prefix,
+        low: f64,
+        high: f64,
+        system: Option<String>,
+        code: Option<String>,
+    },
+    Missing(ParamKind, bool),
+}
+
+/// FHIR R4 search.html#prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefix {
+    Eq,
+    Ne,
+    Gt,
+    Lt,
+    Ge,
+    Le,
+    Sa,
+    Eb,
+    Ap,
+}
+
+impl Prefix {
+    fn split(text: &str) -> (Prefix, &str) {
+        let prefix = match text.get(..2) {
+            Some("eq") => Prefix::Eq,
+            Some("ne") => Prefix::Ne,
+            Some("gt") => Prefix::Gt,
+            Some("lt") => Prefix::Lt,
+            Some("ge") => Prefix::Ge,
+            Some("le") => Prefix::Le,
+            Some("sa") => Prefix::Sa,
+            Some("eb") => Prefix::Eb,
+            Some("ap") => Prefix::Ap,
+            _ => return (Prefix::Eq, text),
+        };
+        (prefix, &text[2..])
+    }
+}
+
+/// What reading needs besides the pairs.
+pub struct Reading<'a> {
+    pub params: &'a Params,
+    /// The zone of a date without an offset.
+    pub zone: &'a Zone,
+    /// `Prefer: handling=strict`.
+    pub strict: bool,
+    /// `~10 %` of `ap` is measured from here.
+    pub now: Instant,
+}
+
+impl Query {
+    /// # Errors
+    /// Every value that cannot be read, and under `strict` every parameter that is not known.
+    pub fn read(kind: &str, pairs: &[(String, String)], with: &Reading) -> Result<Query, Vec<Issue>> {
+        let mut query = Query {
+            kind: kind.to_string(),
+            filters: Vec::new(),
+            count: COUNT_DEFAULT,
+            oldest_first: false,
+            only_total: false,
+            with_total: true,
+            page: None,
+            applied: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let mut errors = Vec::new();
+        if pairs.len() > FILTERS_MAX {
+            errors.push(Issue::error(
+                "too-costly",
+                "query-too-long",
+                format!("a search has at most {FILTERS_MAX} parameters"),
+            ));
+        }
+        for (name, value) in pairs {
+            match query.add(name, value, with) {
+                Ok(true) => query.applied.push((name.clone(), value.clone())),
+                Ok(false) => {}
+                Err(issue) if with.strict || issue.rule != "parameter-unknown" => errors.push(issue),
+                Err(issue) => query.warnings.push(Issue { severity: crate::fhir::Severity::Warning, ..issue }),
+            }
+        }
+        if errors.is_empty() { Ok(query) } else { Err(errors) }
+    }
+
+    /// The one Patient that the query is about, when it names one.
+    pub fn patient(&self) -> Option<&str> {
+        self.filters.iter().filter(|filter| !filter.negated).find_map(|filter| match filter.tests.as_slice() {
+            [Test::Id(id)] if self.kind == "Patient" => Some(id.as_str()),
+            [Test::Reference { kind: Some(kind), id }] if kind == "Patient" && names_a_person(&filter.param) => {
+                Some(id.as_str())
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether it was applied (and belongs into `self`).
+    fn add(&mut self, name: &str, value: &str, with: &Reading) -> Result<bool, Issue> {
+        let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
+        match (code, modifier) {
+            ("_format" | "_pretty", None) => return Ok(false),
+            ("_count", None) => {
+                let count: usize = value.parse().map_err(|_| unreadable(name, "a number of rows"))?;
+                self.only_total |= count == 0;
+                self.count = count.clamp(1, COUNT_MAX);
+                return Ok(true);
+            }
+            ("_sort", None) => {
+                self.oldest_first = match value {
+                    "_lastUpdated" => true,
+                    "-_lastUpdated" => false,
+                    _ => return Err(unknown(name, "can sort by `_lastUpdated` and `-_lastUpdated` only")),
+                };
+                return Ok(true);
+            }
+            ("_summary", None) if value == "count" => {
+                self.only_total = true;
+                return Ok(true);
+            }
+            ("_summary", None) if value == "false" => return Ok(true),
+            ("_total", None) => {
+                self.with_total = match value {
+                    "none" => false,
+                    "estimate" | "accurate" => true,
+                    _ => return Err(unreadable(name, "`none`, `estimate` or `accurate`")),
+                };
+                return Ok(true);
+            }
+            ("_totalMethod", None) => return Ok(false),
+            ("_page", None) => {
+                self.page = Some(value.to_string());
+                return Ok(false);
+            }
+            _ => {}
+        }
+        self.filters.push(self.filter(name, code, modifier, value, with)?);
+        Ok(true)
+    }
+
+    fn filter(
+        &self,
+        name: &str,
+        code: &str,
+        modifier: Option<&str>,
+        value: &str,
+        with: &Reading,
+    ) -> Result<Filter, Issue> {
+        let filter = |tests: Vec<Test>, negated: bool| Filter { param: code.to_string(), tests, negated };
+        if value.is_empty() {
+            return Err(unreadable(name, "a value"));
+        }
+        let values = alternatives(value);
+        if values.len() > FILTERS_MAX {
+            return Err(Issue::error(
+                "too-costly",
+                "query-too-long",
+                format!("`{code}` has more than {FILTERS_MAX} values"),
+            ));
+        }
+        if code == "_id" && modifier.is_none() {
+            let ids: Option<Vec<Test>> = values.iter().map(|id| is_id(id).then(|| Test::Id(id.clone()))).collect();
+            return Ok(filter(ids.ok_or_else(|| unreadable(name, "an id of letters, digits, `-` and `.`"))?, false));
+        }
+        if code == "_lastUpdated" && modifier.is_none() {
+            let tests: Result<Vec<Test>, Issue> = values
+                .iter()
+                .map(|text| {
+                    let (prefix, interval) = date(name, text, with)?;
+                    Ok(Test::Updated(prefix, interval))
+                })
+                .collect();
+            return Ok(filter(tests?, false));
+        }
+        let Some(param) = with.params.find(&self.kind, code) else {
+            return Err(unknown(name, &format!("is not a search parameter of `{}`", self.kind)));
+        };
+        if modifier == Some("missing") {
+            let missing = value.parse().map_err(|_| unreadable(name, "`true` or `false`"))?;
+            return Ok(filter(vec![Test::Missing(param.kind, missing)], false));
+        }
+        let unsupported = || unknown(name, "has a modifier that is not supported here");
+        let read = |text: &String| match (param.kind, modifier) {
+            (ParamKind::Token, None | Some("not")) => Ok(token(text)),
+            (ParamKind::Reference, modifier) => reference(name, text, modifier, &param.targets, unsupported),
+            (ParamKind::Date, None) => date(name, text, with).map(|(prefix, interval)| Test::Date(prefix, interval)),
+            (ParamKind::Text, None) => Ok(Test::TextStarts(fold(text))),
+            (ParamKind::Text, Some("contains")) => Ok(Test::TextContains(fold(text))),
+            (ParamKind::Text, Some("exact")) => Ok(Test::TextExact(text.clone())),
+            (ParamKind::Uri, None) => Ok(Test::Uri(text.clone())),
+            (ParamKind::Number, None) => {
+                let (prefix, rest) = Prefix::split(text);
+                let (low, high) = range(rest).ok_or_else(|| unreadable(name, "a number"))?;
+                Ok(Test::Number(prefix, low, high))
+            }
+            (ParamKind::Quantity, None) => quantity(name, text),
+            _ => Err(unsupported()),
+        };
+        let tests: Result<Vec<Test>, Issue> = values.iter().map(read).collect();
+        Ok(filter(tests?, modifier == Some("not")))
+    }
+}
+
+/// The parameters that say whose record a resource belongs to.
+pub fn names_a_person(param: &str) -> bool {
+    matches!(param, "patient" | "subject")
+}
+
+/// Values between commas; `\,` is a comma, `\\`, `\|` and `\$` likewise (FHIR R4 search.html#escaping). The escape
+/// before `|` stays for the reader of tokens.
+fn alternatives(value: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut letters = value.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, parts.last_mut()) {
+            (',', _) => parts.push(String::new()),
+            ('\\', Some(part)) => match letters.next() {
+                Some('|') => part.push_str("\\|"),
+                Some(escaped) => part.push(escaped),
+                None => part.push('\\'),
+            },
+            (letter, Some(part)) => part.push(letter),
+            (_, None) => {}
+        }
+    }
+    parts
+}
+
+fn token(text: &str) -> Test {
+    let bar = text.match_indices('|').find(|(at, _)| *at == 0 || text.as_bytes()[at - 1] != b'\\').map(|(at, _)| at);
+    let plain = |text: &str| text.replace("\\|", "|");
+    let some = |text: &str| (!text.is_empty()).then(|| plain(text));
+    match bar {
+        None => Test::Token { system: None, code: some(text) },
+        Some(at) => Test::Token { system: Some(plain(&text[..at])), code: some(&text[at + 1..]) },
+    }
+}
+
+fn reference(
+    name: &str,
+    text: &str,
+    modifier: Option<&str>,
+    targets: &[String],
+    unsupported: impl Fn() -> Issue,
+) -> Result<Test, Issue> {
+    let kind = match modifier {
+        None => None,
+        Some(kind) if is_kind(kind) => Some(kind.to_string()),
+        Some(_) => return Err(unsupported()),
+    };
+    match Reference::parse(text) {
+        Reference::Relative { kind, id, .. } => {
+            Ok(Test::Reference { kind: Some(kind.to_string()), id: id.to_string() })
+        }
+        // `patient=7`: the type is known where a parameter has one target.
+        Reference::Other(id) if is_id(id) => {
+            let only = if targets.len() == 1 { targets.first().cloned() } else { None };
+            let kind = kind.or(only).or_else(|| (name == "patient").then(|| "Patient".to_string()));
+            Ok(Test::Reference { kind, id: id.to_string() })
+        }
+        Reference::Contained(_) => Err(unreadable(name, "a reference such as `Patient/7`")),
+        other => Ok(Test::Reference { kind: Some(String::new()), id: other.key() }),
+    }
+}
+
+fn date(name: &str, text: &str, with: &Reading) -> Result<(Prefix, Interval), Issue> {
+    let (prefix, rest) = Prefix::split(text);
+    // `+` of an offset arrives as a space when a client forgets to encode it.
+    let rest = rest.replace(' ', "+");
+    let found = Interval::of(&rest, with.zone).or_else(|| {
+        // A time without an offset is in the exchange's zone (rules.md 29).
+        let local = rest.contains('T').then(|| Interval::of(&format!("{rest}Z"), with.zone))??;
+        with.zone.shift(local)
+    });
+    let interval =
+        found.ok_or_else(|| unreadable(name, "a date such as `2026-03`, or a time such as `2026-03-01T10:00:00Z`"))?;
+    if prefix == Prefix::Ap {
+        let slack = (with.now.0 - interval.start.0).abs() / 10;
+        let wide = Interval { start: Instant(interval.start.0 - slack), end: Instant(interval.end.0 + slack) };
+        return Ok((prefix, wide));
+    }
+    Ok((prefix, interval))
+}
+
+/// A number stands for all that round to it (FHIR R4 search.html#number).
+fn range(text: &str) -> Option<(f64, f64)> {
+    let value: f64 = text.parse().ok().filter(|value: &f64| value.is_finite())?;
+    let mantissa = text.split(['e', 'E']).next()?;
+    let decimals = mantissa.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let exponent: i32 = text.split(['e', 'E']).nth(1).map_or(Some(0), |text| text.parse().ok())?;
+    let half = 0.5 * 10_f64.powi(exponent.checked_sub(i32::try_from(decimals).ok()?)?);
+    Some((value - half, value + half))
+}
+
+fn quantity(name: &str, text: &str) -> Result<Test, Issue> {
+    let (prefix, rest) = Prefix::split(text);
+    let mut parts = rest.splitn(3, '|');
+    let number = parts.next().and_then(range);
+    let (low, high) =
+        number.ok_or_else(|| unreadable(name, "a quantity such as `5.4|http://unitsofmeasure.org|mg`"))?;
+    let (system, code) = (parts.next(), parts.next());
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_string());
+    Ok(Test::Quantity { prefix, low, high, system: system.and_then(some), code: code.and_then(some) })
+}
+
+fn unknown(name: &str, why: &str) -> Issue {
+    Issue::error("not-supported", "parameter-unknown", format!("`{name}` {why}; it was not applied"))
+}
+
+fn unreadable(name: &str, expected: &str) -> Issue {
+    Issue::error("value", "parameter-value", format!("`{name}`: expected {expected}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::params::Fact;
+    use super::*;
+
+    const FACTS: [(&str, &str, &str); 5] = [
+        ("patient", "reference", "CarePlan.subject.where(resolve() is Patient)"),
+        ("status", "token", "CarePlan.status"),
+        ("date", "date", "CarePlan.period"),
+        ("name", "string", "CarePlan.title"),
+        ("size", "quantity", "CarePlan.size"),
+    ];
+
+    fn read(text: &str, strict: bool) -> Result<Query, Vec<Issue>> {
+        let mut params = Params::default();
+        for (code, kind, expression) in FACTS {
+            let (bases, targets) = (["CarePlan".to_string()], ["Patient".to_string()]);
+            params.add(&Fact { url: "u", code, bases: &bases, kind, expression, targets: &targets });
+        }
+        let pairs: Vec<(String, String)> =
+            text.split('&').map(|pair| pair.split_once('=').unwrap()).map(|(a, b)| (a.into(), b.into())).collect();
+        Query::read("CarePlan", &pairs, &Reading { params: &params, zone: &Zone::utc(), strict, now: Instant(0) })
+    }
+
+    #[test]
+    fn values_are_read_by_the_type_of_their_parameter() {
+        let token = |system: Option<&str>, code: Option<&str>| Test::Token {
+            system: system.map(Into::into),
+            code: code.map(Into::into),
+        };
+        let patient = Test::Reference { kind: Some("Patient".into()), id: "7".into() };
+        for (text, tests) in [
+            ("status=active,draft", vec![token(None, Some("active")), token(None, Some("draft"))]),
+            ("status=http://x|a", vec![token(Some("http://x"), Some("a"))]),
+            ("status=|a", vec![token(Some(""), Some("a"))]),
+            ("status=http://x|", vec![token(Some("http://x"), None)]),
+            (r"status=a\,b\|c", vec![token(None, Some("a,b|c"))]),
+            ("patient=Patient/7", vec![patient.clone()]),
+            ("patient=7", vec![patient.clone()]),
+            ("patient:Patient=7", vec![patient]),
+            ("name=Élan", vec![Test::TextStarts("elan".into())]),
+            ("name:missing=true", vec![Test::Missing(ParamKind::Text, true)]),
+            ("date=ge2026", vec![Test::Date(Prefix::Ge, Interval::of("2026", &Zone::utc()).unwrap())]),
+            (
+                "size=lt8||mg",
+                vec![Test::Quantity { prefix: Prefix::Lt, low: 7.5, high: 8.5, system: None, code: Some("mg".into()) }],
+            ),
+        ] {
+            assert_eq!(read(text, true).unwrap().filters[0].tests, tests, "{text}");
+        }
+        assert_eq!(read("patient=7&status=active", true).unwrap().patient(), Some("7"));
+    }
+
+    #[test]
+    fn the_unknown_is_an_error_when_strict_and_a_warning_otherwise() {
+        let lenient = read("colour=red&status=active", false).unwrap();
+        assert_eq!((lenient.warnings.len(), lenient.applied.len()), (1, 1));
+        assert_eq!(read("colour=red", true).unwrap_err()[0].rule, "parameter-unknown");
+    }
+
+    #[test]
+    fn the_unreadable_is_an_error_in_either_handling() {
+        for text in ["date=2026-02-30", "_count=many", "_id=a/b", "size=heavy", "status=", "name:missing=maybe"] {
+            assert_eq!(read(text, false).unwrap_err().len(), 1, "{text}");
+        }
+    }
+}

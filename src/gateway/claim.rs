@@ -1,0 +1,162 @@
+//! The sending side's flow: what is due is claimed, decided **again**, made into a parcel and recorded; later the
+//! outcome of the attempt is written down. `delivery` does the sending in between.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::audit::{Disclosure, Refusal};
+use crate::auth::Caller;
+use crate::consent::{Action, release};
+use crate::fhir::{Instant, Reference, Resource};
+use crate::store::{Delivery, DeliveryState, Stored};
+
+use super::record::{self, Request};
+use super::{Asking, Context, Error, person};
+
+/// A delivery that may be sent now, and only until its claim runs out.
+#[derive(Debug)]
+pub struct Parcel {
+    pub delivery: Delivery,
+    pub endpoint: String,
+    /// A transaction Bundle.
+    pub body: Vec<u8>,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub state: DeliveryState,
+    pub due_at: Instant,
+    /// A status or a reason, for the operator.
+    pub outcome: String,
+}
+
+/// How long a claim lasts before another node may take it over (rules.md 33).
+const LEASE_SECS: i64 = 15;
+/// How far a Task reaches: the request, and what the request points at.
+const HOPS: usize = 2;
+
+/// Claims what is due, at most `limit`, and makes parcels of what is still permitted.
+///
+/// # Errors
+/// What the database said.
+pub async fn claim(ctx: &Context, request: &Request, limit: usize) -> Result<Vec<Parcel>, Error> {
+    let mut parcels = Vec::new();
+    for due in ctx.store.due_deliveries(ctx.now(), limit).await? {
+        let mut tx = ctx.store.begin().await?;
+        let claimed = tx.claim(&due, ctx.now().plus_secs(LEASE_SECS)).await?;
+        tx.commit().await?;
+        if let Some(claimed) = claimed {
+            parcels.extend(pack(ctx, request, claimed).await?);
+        }
+    }
+    Ok(parcels)
+}
+
+/// Writes down what became of a parcel.
+///
+/// # Errors
+/// What the database said.
+pub async fn settle(ctx: &Context, delivery: &Delivery, settled: &Settled) -> Result<(), Error> {
+    let done =
+        Delivery { state: settled.state, due_at: settled.due_at, attempts: delivery.attempts + 1, ..delivery.clone() };
+    let mut tx = ctx.store.begin().await?;
+    tx.attempted(&done, ctx.now(), &settled.outcome).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Decides again and packs; a delivery that is not permitted any more ends here.
+async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Option<Parcel>, Error> {
+    let asking =
+        Asking { partner: delivery.partner.clone(), purposes: delivery.purposes.clone(), action: Action::Disclose };
+    let recipient = Caller::operator(&delivery.partner);
+    let mut record = record::start(ctx, &recipient, request, "delivery", format!("Task/{}", delivery.task));
+    record.purposes.clone_from(&delivery.purposes);
+    let endpoint = ctx.partner(&delivery.partner).await?.and_then(|partner| partner.endpoint);
+    let base = ctx.config.server.base_url.clone().unwrap_or_else(|| format!("http://{}", ctx.config.server.bind));
+    let base = format!("{}/fhir", base.trim_end_matches('/'));
+    let mut entries = Vec::new();
+    if delivery.content == "withdrawn" {
+        let url = format!("Task?identifier={base}/Task|{}", delivery.task);
+        entries.push(json!({"request": {"method": "DELETE", "url": url}}));
+    } else {
+        for stored in reached(ctx, &delivery.task).await? {
+            let Some(resource) = stored.resource() else { continue };
+            let (key, version) = (resource.key(), resource.version());
+            let decision = person::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
+            let said = Some(record::said(&decision));
+            let (party, patient) = (stored.origin.clone(), stored.patient.clone());
+            match release(&decision, resource).and_then(|released| released.into_resource()) {
+                Some(resource) => {
+                    record.released.push(Disclosure { key, version, party, patient, why: "delivered", decision: said });
+                    entries.push(entry(resource, &base));
+                }
+                None => {
+                    let why = decision.effect().name().to_string();
+                    record.refused.push(Refusal { key, patient, party: Some(party), why, decision: said });
+                }
+            }
+        }
+    }
+    let task = format!("Task/{}", delivery.task);
+    let goes = delivery.content == "withdrawn" || record.released.iter().any(|shown| shown.key == task);
+    let mut tx = ctx.store.begin().await?;
+    tx.record(&record::row(&record, Some(delivery.bucket))).await?;
+    let (Some(endpoint), true) = (endpoint, goes) else {
+        let withheld = Delivery { state: DeliveryState::Withheld, ..delivery };
+        tx.attempted(&withheld, ctx.now(), "withheld: not permitted when it was its turn").await?;
+        tx.commit().await?;
+        return Ok(None);
+    };
+    tx.commit().await?;
+    let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entries});
+    Ok(Some(Parcel { delivery, endpoint, body: bundle.to_string().into_bytes() }))
+}
+
+/// A Task and what it reaches of its person, the Task last. For decisions: each is judged before it goes.
+async fn reached(ctx: &Context, task: &str) -> Result<Vec<Stored>, Error> {
+    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
+    let mut next = vec![("Task".to_string(), task.to_string())];
+    for _ in 0..=HOPS {
+        for (kind, id) in std::mem::take(&mut next) {
+            if !known.insert(format!("{kind}/{id}")) || person::is_directory(&kind) || person::is_control(&kind) {
+                continue;
+            }
+            let Some(stored) = ctx.store.for_decision(&kind, &id).await?.filter(|stored| !stored.deleted) else {
+                continue;
+            };
+            if let Some(resource) = stored.resource() {
+                let references = crate::consent::references(resource.root());
+                next.extend(
+                    references
+                        .iter()
+                        .filter_map(|key| key.split_once('/'))
+                        .map(|(kind, id)| (kind.to_string(), id.to_string())),
+                );
+            }
+            found.push(stored);
+        }
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// One resource as a conditional create on an identifier of ours, so that a second attempt finds the first one's work.
+fn entry(mut resource: Resource, base: &str) -> Value {
+    let (kind, id) = (resource.kind().to_string(), resource.id().unwrap_or("").to_string());
+    let mut identifiers: Vec<Value> =
+        resource.root().each("identifier").filter_map(|one| one.value().cloned()).collect();
+    identifiers.push(json!({"system": format!("{base}/{kind}"), "value": id}));
+    resource.set("identifier", identifiers);
+    resource.remove("id");
+    resource.rewrite_references(&|text| {
+        let (kind, id) = Reference::parse(text).local()?;
+        Some(format!("{base}/{kind}/{id}"))
+    });
+    json!({
+        "fullUrl": format!("{base}/{kind}/{id}"),
+        "resource": resource.into_value(),
+        "request": {"method": "POST", "url": kind, "ifNoneExist": format!("identifier={base}/{kind}|{id}")},
+    })
+}

@@ -1,0 +1,149 @@
+//! What every flow works with, built once by `serve` or a command.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::auth::{KeySets, Keys};
+use crate::config::Config;
+use crate::fhir::search::{Fact, Params};
+use crate::fhir::{Instant, Zone};
+use crate::partner::{Client, Partner, User};
+use crate::profile::{Profiles, SearchParameter};
+use crate::store::{BUCKETS, Fault, Store, embed};
+
+/// Stored things, rules, keys, time and chance.
+pub struct Context {
+    pub store: Store,
+    pub profiles: Profiles,
+    pub params: Params,
+    pub config: Config,
+    pub zone: Zone,
+    pub keys: Keys,
+    pub key_sets: KeySets,
+    pub clock: Clock,
+    pub ids: Ids,
+    clients: Mutex<HashMap<String, (Instant, Client)>>,
+}
+
+/// Time is asked for here and nowhere else.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    System,
+    /// A test's clock, in microseconds; it moves when the test moves it.
+    Fixed(Arc<AtomicI64>),
+}
+
+/// Chance is asked for here and nowhere else.
+#[derive(Debug)]
+pub enum Ids {
+    Random,
+    /// A test's ids: they count.
+    Seeded(AtomicU64),
+}
+
+/// How long a client is believed before the registry is asked again (a revocation is in force within a second).
+const CLIENT_FRESH_MILLIS: i64 = 1_000;
+const CLIENTS_MAX: usize = 10_000;
+
+impl Clock {
+    pub fn now(&self) -> Instant {
+        match self {
+            Clock::System => {
+                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+                Instant(since.as_micros() as i64)
+            }
+            Clock::Fixed(at) => Instant(at.load(Ordering::SeqCst)),
+        }
+    }
+}
+
+impl Ids {
+    /// A new version 7 id that carries a bucket.
+    pub fn in_bucket(&self, bucket: i64, at: Instant) -> String {
+        embed(self.uuid(at), bucket).to_string()
+    }
+
+    /// A bucket for what is about nobody yet, drawn by chance.
+    pub fn bucket(&self, at: Instant) -> i64 {
+        let bytes = *self.uuid(at).as_bytes();
+        i64::from(u16::from_be_bytes([bytes[14], bytes[15]])) % BUCKETS
+    }
+
+    fn uuid(&self, at: Instant) -> Uuid {
+        match self {
+            Ids::Random => {
+                let secs = at.0.div_euclid(1_000_000).max(0) as u64;
+                let nanos = (at.0.rem_euclid(1_000_000) * 1_000) as u32;
+                Uuid::new_v7(Timestamp::from_unix(NoContext, secs, nanos))
+            }
+            Ids::Seeded(count) => {
+                let next = count.fetch_add(1, Ordering::SeqCst);
+                let millis = (at.0.max(0) / 1_000) as u64;
+                Uuid::from_u128(u128::from(millis) << 80 | 0x7000 << 64 | 0x8000 << 48 | u128::from(next))
+            }
+        }
+    }
+}
+
+impl Context {
+    pub fn new(
+        store: Store,
+        profiles: Profiles,
+        config: Config,
+        keys: Keys,
+        clock: Clock,
+        ids: Ids,
+    ) -> Result<Context, String> {
+        let mut params = Params::default();
+        for one in profiles.search_parameters() {
+            let SearchParameter { url, code, base, kind, expression, target } = one;
+            params.add(&Fact { url, code, bases: base, kind, expression, targets: target });
+        }
+        let zone = config.zone()?;
+        let (key_sets, clients) = (KeySets::new()?, Mutex::default());
+        Ok(Context { store, profiles, params, config, zone, keys, key_sets, clock, ids, clients })
+    }
+
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    pub async fn partner(&self, id: &str) -> Result<Option<Partner>, Fault> {
+        Ok(read(self.store.document("partner", id).await?))
+    }
+
+    pub async fn partners(&self) -> Result<Vec<Partner>, Fault> {
+        Ok(self.store.documents("partner").await?.iter().filter_map(|body| serde_json::from_str(body).ok()).collect())
+    }
+
+    pub async fn user(&self, id: &str) -> Result<Option<User>, Fault> {
+        Ok(read(self.store.document("user", id).await?))
+    }
+
+    /// A registered client that was not revoked.
+    pub async fn client(&self, id: &str) -> Result<Option<Client>, Fault> {
+        let now = self.now();
+        let kept = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if let Some((at, client)) = kept
+            && now < at.plus_millis(CLIENT_FRESH_MILLIS)
+        {
+            return Ok(Some(client).filter(|client| !client.revoked));
+        }
+        let found: Option<Client> = read(self.store.document("client", id).await?);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= CLIENTS_MAX {
+            clients.clear();
+        }
+        if let Some(client) = &found {
+            clients.insert(id.to_string(), (now, client.clone()));
+        }
+        Ok(found.filter(|client| !client.revoked))
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: Option<String>) -> Option<T> {
+    body.and_then(|body| serde_json::from_str(&body).ok())
+}

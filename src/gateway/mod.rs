@@ -1,0 +1,35 @@
+//! What the gateway does, one file a deed, each read from top to bottom.
+//!
+//! A flow takes the [`Context`], a [`Caller`](crate::auth::Caller) and plain values, and brings the lower rooms
+//! together in the order that the receipts demand: check, decide, write, record, commit. It knows neither HTTP nor
+//! HTML nor SQL.
+
+mod claim;
+mod context;
+mod disclosures;
+pub mod enroll;
+mod error;
+mod person;
+mod place;
+mod read;
+mod record;
+mod referral;
+mod search;
+mod sequence;
+pub mod sign_in;
+mod submit;
+mod targets;
+mod transition;
+
+pub use claim::{Parcel, Settled, claim, settle};
+pub use context::{Clock, Context, Ids};
+pub use disclosures::{LogEntry, Shown, audit_event, audit_events, disclosures};
+pub use error::{Error, No};
+pub use person::Asking;
+pub use read::{Seen, Version, history, read, vread};
+pub use record::Request;
+pub use referral::recheck;
+pub use search::{Found, search};
+pub use sequence::{Checkpoint, Verdict, number, verify};
+pub use submit::{Asked, Change, Written, submit};
+pub use transition::{Roles, is_over, next_steps};

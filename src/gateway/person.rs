@@ -1,0 +1,206 @@
+//! A person's grounds: the consents that decide about them, and whom to believe.
+//!
+//! Decides which of what partners filed counts (rules.md 17, 20), puts the questions, and turns the answers for one
+//! person or many into a reach.
+
+use std::collections::BTreeSet;
+
+use crate::auth::Caller;
+use crate::consent::{
+    Action, Atom, Condition, Decision, DefaultPolicy, Directive, Directives, Facts, People, Policy, Question, Reach,
+    Recipient, Residual, World, decide, specialise,
+};
+use crate::fhir::{Instant, Resource};
+use crate::partner::Partner;
+use crate::store::{Fault, Stored, Tx};
+
+use super::Context;
+use super::enroll::OPERATOR;
+
+/// Who asks, or for whom it is asked, why and what for.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    pub partner: String,
+    pub purposes: Vec<String>,
+    pub action: Action,
+}
+
+impl Asking {
+    pub fn new(caller: &Caller, action: Action) -> Asking {
+        Asking { partner: caller.partner().to_string(), purposes: caller.purposes().to_vec(), action }
+    }
+}
+
+/// What decisions about some people are made from.
+pub struct Grounds {
+    world: World,
+    people: People,
+}
+
+/// Types that every authenticated caller reads (rules.md 2).
+pub fn is_directory(kind: &str) -> bool {
+    crate::consent::is_directory(kind)
+}
+
+/// Types that no consent opens (rules.md 17 to 19).
+pub fn is_control(kind: &str) -> bool {
+    matches!(kind, "Consent" | "AuditEvent" | "Provenance" | "Subscription")
+}
+
+/// The ids of the patients whom a resource is about, the first one giving it its bucket.
+pub fn patients(resource: &Resource) -> Vec<String> {
+    let facts = Facts::of(resource, &World::default());
+    facts.patients().iter().filter_map(|key| key.strip_prefix("Patient/")).map(str::to_string).collect()
+}
+
+/// The grounds for one resource: those of everyone it names.
+pub async fn grounds_for(ctx: &Context, resource: &Resource) -> Result<Grounds, Fault> {
+    grounds_of(ctx, &patients(resource)).await
+}
+
+pub async fn grounds_of(ctx: &Context, patients: &[String]) -> Result<Grounds, Fault> {
+    let mut rows = Vec::new();
+    for patient in patients {
+        rows.extend(ctx.store.grounds(patient).await?);
+    }
+    Ok(Grounds::build(ctx, &ctx.partners().await?, rows))
+}
+
+/// As [`grounds_of`], seeing what a transaction wrote.
+pub async fn grounds_within(
+    ctx: &Context,
+    tx: &mut Tx,
+    partners: &[Partner],
+    bucket: i64,
+    patients: &[String],
+) -> Result<Grounds, Fault> {
+    let mut rows = Vec::new();
+    for patient in patients {
+        rows.extend(tx.grounds(bucket, patient).await?);
+    }
+    Ok(Grounds::build(ctx, partners, rows))
+}
+
+impl Grounds {
+    fn build(ctx: &Context, partners: &[Partner], rows: Vec<Stored>) -> Grounds {
+        let mut world = World::new(partners.iter().map(Partner::organization).collect());
+        let origins: Vec<(String, String)> =
+            rows.iter().filter(|row| row.kind == "Patient").map(|row| (row.id.clone(), row.origin.clone())).collect();
+        let mut directives = Vec::new();
+        for row in rows {
+            let of_person =
+                origins.iter().find(|(id, _)| Some(id) == row.patient.as_ref()).map(|(_, origin)| origin.as_str());
+            let believed = row.origin == OPERATOR || of_person == Some(row.origin.as_str());
+            let Some(resource) = row.resource() else { continue };
+            if row.kind == "Consent" {
+                let directive = Directive::read(&resource);
+                // A permit of somebody else's opens that somebody's own data; a deny of anybody's counts.
+                directives.push(if believed {
+                    directive
+                } else {
+                    directive.opens_only(&format!("Organization/{}", row.origin))
+                });
+            } else if believed {
+                world.add(resource);
+            }
+        }
+        let default = DefaultPolicy::named(&ctx.config.consent.default);
+        let policy = default.map_or_else(Policy::deny, Policy::with_default);
+        let people = People::of(directives, &world, &policy);
+        Grounds { world, people }
+    }
+
+    fn question(&self, ctx: &Context, asking: &Asking) -> Question {
+        let recipient = Recipient::of(&self.world, &format!("Organization/{}", asking.partner), None, &[]);
+        Question {
+            recipient,
+            purposes: asking.purposes.clone(),
+            action: asking.action,
+            at: ctx.now(),
+            zone: ctx.zone.clone(),
+            emergency: None,
+        }
+    }
+
+    pub fn decide(&self, ctx: &Context, asking: &Asking, resource: &Resource) -> Decision {
+        decide(&self.people, &self.world, &self.question(ctx, asking), &Facts::of(resource, &self.world))
+    }
+
+    /// What of one person's record is permitted.
+    fn residual(&self, ctx: &Context, asking: &Asking, patient: &str) -> Residual {
+        let (key, question) = (format!("Patient/{patient}"), self.question(ctx, asking));
+        match self.people.get(&key) {
+            Some(directives) => specialise(directives, &self.world, &question),
+            None => {
+                specialise(&Directives::of(&key, Vec::new(), &self.world, self.people.policy()), &self.world, &question)
+            }
+        }
+    }
+
+    /// When time alone would change what is decided about a person.
+    pub fn changes_at(&self, ctx: &Context, asking: &Asking, patient: &str) -> Option<Instant> {
+        self.residual(ctx, asking, patient).changes_at()
+    }
+}
+
+/// The reach that shows one resource which was just decided: its people, and it alone.
+pub fn just(resource: &Resource) -> Vec<(String, Condition)> {
+    let key = Condition::Is(Atom::Key(BTreeSet::from([resource.key()])));
+    patients(resource).into_iter().map(|patient| (patient, key.clone())).collect()
+}
+
+/// What the asker may see of a type, of one person or of everybody.
+pub async fn reach(
+    ctx: &Context,
+    asking: &Asking,
+    kind: &str,
+    patient: Option<&str>,
+) -> Result<(Reach, Grounds), Fault> {
+    if is_directory(kind) || is_control(kind) {
+        return Ok((Reach::of(&asking.partner, Vec::new(), false), Grounds::build(ctx, &[], Vec::new())));
+    }
+    let (patients, withheld) = match patient {
+        Some(patient) => (vec![patient.to_string()], false),
+        None => people(ctx, asking).await?,
+    };
+    let grounds = grounds_of(ctx, &patients).await?;
+    let mut shares = Vec::new();
+    for patient in patients {
+        let condition = match grounds.residual(ctx, asking, &patient).condition() {
+            Condition::Never => continue,
+            condition if condition.is_plain() => condition,
+            _ => worked_out(ctx, &grounds, asking, &patient).await?,
+        };
+        shares.push((patient, condition));
+    }
+    Ok((Reach::of(&asking.partner, shares, withheld), grounds))
+}
+
+/// Whose consents may concern the asker, up to the bound; whether somebody was left out.
+async fn people(ctx: &Context, asking: &Asking) -> Result<(Vec<String>, bool), Fault> {
+    let bound = ctx.config.consent.people_max;
+    let mut recipients = vec!["*".to_string(), asking.partner.clone()];
+    let mut next = ctx.partner(&asking.partner).await?.and_then(|partner| partner.part_of);
+    while let Some(parent) = next.filter(|parent| !recipients.contains(parent)) {
+        recipients.push(parent.clone());
+        next = ctx.partner(&parent).await?.and_then(|partner| partner.part_of);
+    }
+    let mut patients = ctx.store.people_who_name(&recipients, bound + 1).await?;
+    let withheld = patients.len() > bound;
+    patients.truncate(bound);
+    Ok((patients, withheld))
+}
+
+/// A condition that SQL cannot carry, as the list of what it permits of this person's record.
+async fn worked_out(ctx: &Context, grounds: &Grounds, asking: &Asking, patient: &str) -> Result<Condition, Fault> {
+    let residual = grounds.residual(ctx, asking, patient);
+    let mut keys = BTreeSet::new();
+    for resource in ctx.store.record_of(patient).await?.iter().filter_map(Stored::resource) {
+        // Of several people each one's share is asked by itself: the store wants all of them.
+        let facts = Facts::of(&resource, &grounds.world);
+        if residual.decide(&facts).permits() {
+            keys.insert(resource.key());
+        }
+    }
+    Ok(Condition::is(Atom::Key(keys)))
+}

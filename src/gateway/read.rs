@@ -1,0 +1,203 @@
+//! Reading by id: one resource, one version, its history.
+//!
+//! Own data and the directory are settled first; only then is a question put. What does not exist and what may not
+//! be known end in the same words (rules.md 8), and both are in the log.
+
+use crate::audit::{Disclosure, Record, Refusal};
+use crate::auth::Caller;
+use crate::consent::{Action, Decision, Reach, Released, by_right, release};
+use crate::fhir::interaction::Interaction;
+use crate::store::Stored;
+
+use super::record::{self, Request};
+use super::{Asking, Context, Error, No, person};
+
+/// A resource as this caller sees it.
+pub struct Seen {
+    pub stored: Stored,
+    pub why: &'static str,
+    decision: Option<Decision>,
+}
+
+/// One version, ready to be answered.
+pub struct Version {
+    pub kind: String,
+    pub id: String,
+    pub version: i64,
+    pub updated_at: crate::fhir::Instant,
+    /// `None` for a deletion.
+    pub body: Option<Released>,
+}
+
+/// The current version.
+///
+/// # Errors
+/// Unknown, or gone for who could see the last version.
+pub async fn read(ctx: &Context, caller: &Caller, request: &Request, kind: &str, id: &str) -> Result<Version, Error> {
+    allowed(ctx, caller, Interaction::Read, kind)?;
+    let mut record = record::start(ctx, caller, request, "read", format!("{kind}/{id}"));
+    let Some(seen) = look(ctx, caller, kind, id, &mut record).await? else {
+        record::keep(ctx, &record).await?;
+        return Err(Error::unknown(kind, id));
+    };
+    record::keep(ctx, &record).await?;
+    if seen.stored.deleted { Err(gone(kind, id)) } else { seen.version(caller) }
+}
+
+/// One version, whether current or not.
+///
+/// # Errors
+/// As [`read`]; a version that never was is unknown too.
+pub async fn vread(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    kind: &str,
+    id: &str,
+    version: &str,
+) -> Result<Version, Error> {
+    allowed(ctx, caller, Interaction::Vread, kind)?;
+    let mut record = record::start(ctx, caller, request, "vread", format!("{kind}/{id}"));
+    let seen = look(ctx, caller, kind, id, &mut record).await?;
+    record::keep(ctx, &record).await?;
+    let unknown = || Error::unknown(kind, &format!("{id}/_history/{version}"));
+    let (seen, version) = (seen.ok_or_else(unknown)?, version.parse().map_err(|_| unknown())?);
+    if seen.stored.version != version {
+        let older = ctx.store.vread(&seen.stored, version).await?.ok_or_else(unknown)?;
+        return within(ctx, caller, seen.with(older)).await?.ok_or_else(unknown);
+    }
+    if seen.stored.deleted { Err(gone(kind, id)) } else { seen.version(caller) }
+}
+
+/// The versions of one resource, newest first, behind version `before` when one is given; at most `count`.
+///
+/// # Errors
+/// Unknown, for what the caller cannot see now.
+pub async fn history(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    (kind, id): (&str, &str),
+    before: Option<i64>,
+    count: usize,
+) -> Result<Vec<Version>, Error> {
+    allowed(ctx, caller, Interaction::HistoryInstance, kind)?;
+    let mut record = record::start(ctx, caller, request, "history-instance", format!("{kind}/{id}"));
+    let seen = look(ctx, caller, kind, id, &mut record).await?;
+    record::keep(ctx, &record).await?;
+    let seen = seen.ok_or_else(|| Error::unknown(kind, id))?;
+    let mut versions = Vec::new();
+    let before = before.unwrap_or(i64::MAX);
+    if seen.stored.version < before {
+        versions.push(seen.with(seen.stored.clone()).version(caller)?);
+    }
+    let older =
+        ctx.store.history(&seen.stored, before.min(seen.stored.version), count.saturating_sub(versions.len())).await?;
+    for older in older {
+        versions.extend(within(ctx, caller, seen.with(older)).await?);
+    }
+    Ok(versions)
+}
+
+/// An older version, decided by itself: labels and patients may have been others then. `None` hides it.
+async fn within(ctx: &Context, caller: &Caller, mut seen: Seen) -> Result<Option<Version>, Error> {
+    if seen.decision.is_some() {
+        let Some(resource) = seen.stored.resource() else { return Ok(None) };
+        let asking = Asking::new(caller, Action::Access);
+        let decision = person::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
+        if !decision.permits() {
+            return Ok(None);
+        }
+        seen.decision = Some(decision);
+    }
+    seen.version(caller).map(Some)
+}
+
+/// What the caller sees of one id; what it does not see is noted in the record with the reason.
+pub(super) async fn look(
+    ctx: &Context,
+    caller: &Caller,
+    kind: &str,
+    id: &str,
+    record: &mut Record,
+) -> Result<Option<Seen>, Error> {
+    let key = format!("{kind}/{id}");
+    let own = Reach::of(caller.partner(), Vec::new(), false);
+    if let Some(stored) = ctx.store.read(kind, id, &own).await? {
+        let why = if stored.belongs_to(caller.partner()) { "own" } else { "directory" };
+        let seen = Seen { stored, why, decision: None };
+        record.released.push(seen.disclosure(key));
+        return Ok(Some(seen));
+    }
+    let refuse = |why: &str, stored: Option<&Stored>, decision: Option<&Decision>| Refusal {
+        key: key.clone(),
+        patient: stored.and_then(|stored| stored.patient.clone()),
+        party: stored.map(|stored| stored.origin.clone()),
+        why: why.to_string(),
+        decision: decision.map(record::said),
+    };
+    let judged = ctx.store.for_decision(kind, id).await?;
+    // A deletion is known to its own alone; control resources are opened by nobody's consent.
+    let open = judged.as_ref().filter(|stored| !stored.deleted && !person::is_control(kind));
+    let Some((stored, resource)) = open.and_then(|stored| Some((stored, stored.resource()?))) else {
+        record.refused.push(refuse(if judged.is_some() { "not-opened" } else { "unknown" }, judged.as_ref(), None));
+        return Ok(None);
+    };
+    let asking = Asking::new(caller, Action::Access);
+    let decision = person::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
+    if !decision.permits() {
+        record.refused.push(refuse(decision.effect().name(), Some(stored), Some(&decision)));
+        return Ok(None);
+    }
+    let reach = Reach::of(caller.partner(), person::just(&resource), false);
+    let Some(stored) = ctx.store.read(kind, id, &reach).await? else { return Ok(None) };
+    let seen = Seen { stored, why: "consent", decision: Some(decision) };
+    record.released.push(seen.disclosure(key));
+    Ok(Some(seen))
+}
+
+/// Whether the type exists here and the scopes cover it.
+pub(super) fn allowed(ctx: &Context, caller: &Caller, interaction: Interaction, kind: &str) -> Result<(), Error> {
+    if !ctx.profiles.knows(kind) {
+        let text = format!("`{kind}` is not a resource type that is served here; /fhir/metadata lists those that are");
+        return Err(Error::one(No::Unknown, crate::fhir::Issue::error("not-supported", "not-supported", text)));
+    }
+    if caller.may(interaction, kind) { Ok(()) } else { Err(Error::scopes(interaction.code(), kind)) }
+}
+
+fn gone(kind: &str, id: &str) -> Error {
+    let text = format!("`{kind}/{id}` was deleted");
+    Error::one(No::Gone, crate::fhir::Issue::error("deleted", "deleted", text))
+}
+
+impl Seen {
+    fn with(&self, stored: Stored) -> Seen {
+        Seen { stored, why: self.why, decision: self.decision.clone() }
+    }
+
+    fn disclosure(&self, key: String) -> Disclosure {
+        Disclosure {
+            key,
+            version: self.stored.version,
+            party: self.stored.origin.clone(),
+            patient: self.stored.patient.clone(),
+            why: self.why,
+            decision: self.decision.as_ref().map(record::said),
+        }
+    }
+
+    fn version(self, caller: &Caller) -> Result<Version, Error> {
+        let Stored { kind, id, version, updated_at, deleted, .. } = self.stored.clone();
+        if deleted {
+            return Ok(Version { kind, id, version, updated_at, body: None });
+        }
+        let body = match &self.decision {
+            None => by_right(caller.partner(), self.stored.right(), self.stored.body.clone()),
+            Some(decision) => self.stored.resource().and_then(|resource| release(decision, resource)),
+        };
+        match body {
+            Some(body) => Ok(Version { kind, id, version, updated_at, body: Some(body) }),
+            None => Err(Error::unknown(&kind, &id)),
+        }
+    }
+}

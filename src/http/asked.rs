@@ -1,0 +1,111 @@
+//! What every request brings: its caller, its id, the address it came to, its body.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Request as HttpRequest, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::auth::Caller;
+use crate::fhir::{Issue, Resource, read};
+use crate::gateway::{Context, Error, No, Request, sign_in};
+
+use super::error::{Cause, Problem};
+use super::{answer, prefer::Prefer};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A request of the FHIR API whose caller is known.
+pub struct Asked {
+    pub caller: Caller,
+    pub request: Request,
+    /// `https://exchange.example/fhir`.
+    pub base: String,
+    pub prefer: Prefer,
+    pub headers: HeaderMap,
+}
+
+impl FromRequestParts<Arc<Context>> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Arc<Context>) -> Result<Asked, Problem> {
+        let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let caller = sign_in::caller(ctx, text(header::AUTHORIZATION)).await?;
+        let caller = match text(HeaderName::from_static("x-purpose-of-use")) {
+            None => caller,
+            Some(purposes) => {
+                let purposes: Vec<String> =
+                    purposes.split([',', ' ']).filter(|one| !one.is_empty()).map(str::to_string).collect();
+                caller.narrowed(&purposes).ok_or_else(|| {
+                    let text = "`X-Purpose-Of-Use` may narrow the token's purposes, not widen them";
+                    Error::one(No::NotYours, Issue::error("forbidden", "purpose", text))
+                })?
+            }
+        };
+        acceptable(&parts.headers)?;
+        let request = parts.extensions.get::<Request>().cloned().unwrap_or_else(|| Request { id: String::new() });
+        let base = format!("{}/fhir", base(ctx, &parts.headers));
+        Ok(Asked { caller, request, base, prefer: Prefer::of(&parts.headers), headers: parts.headers.clone() })
+    }
+}
+
+/// The address that the caller knows us by: the configured one, else the Host of its request.
+pub fn base(ctx: &Context, headers: &HeaderMap) -> String {
+    if let Some(base) = &ctx.config.server.base_url {
+        return base.trim_end_matches('/').to_string();
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or(&ctx.config.server.bind);
+    format!("http://{host}")
+}
+
+/// JSON is what is written here; a client that can take nothing else is told so.
+fn acceptable(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(accept) = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()) else { return Ok(()) };
+    let fits = |one: &str| one.contains("json") || one.contains("*/*") || one.contains("application/*");
+    if accept.trim().is_empty() || accept.split(',').any(fits) {
+        return Ok(());
+    }
+    let text = "`Accept`: expected `application/fhir+json`, the format that is answered here";
+    Err(Error::one(No::NotAcceptable, Issue::error("not-supported", "accept", text)).into())
+}
+
+/// The body as one resource, within the limit.
+pub async fn resource(ctx: &Context, headers: &HeaderMap, body: Body) -> Result<Resource, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("application/fhir+json");
+    let plain = kind.split(';').next().unwrap_or("").trim();
+    if !matches!(plain, "application/fhir+json" | "application/json" | "text/json" | "application/json+fhir") {
+        let text = "`Content-Type`: expected `application/fhir+json` or `application/json`";
+        return Err(Error::one(No::WrongFormat, Issue::error("not-supported", "content-type", text)).into());
+    }
+    let bytes = bytes(ctx, body).await?;
+    read::resource(&bytes).map_err(Problem::unreadable)
+}
+
+/// The body's bytes, within the limit.
+pub async fn bytes(ctx: &Context, body: Body) -> Result<Vec<u8>, Problem> {
+    let limit = ctx.config.server.body_max_bytes;
+    let read = to_bytes(body, limit).await;
+    read.map(Into::into).map_err(|_| {
+        let text = format!("the body is larger than {limit} bytes, the limit of this server (server.body_max_bytes)");
+        Error::one(No::TooLarge, Issue::error("too-long", "body-too-large", text)).into()
+    })
+}
+
+/// Middleware: gives every request an id, and every fault of ours its one line in the log.
+pub async fn request_id(State(ctx): State<Arc<Context>>, mut request: HttpRequest, next: Next) -> Response {
+    let sent = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+    let fits = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let id = sent.filter(fits).map_or_else(|| ctx.ids.in_bucket(0, ctx.now()), str::to_string);
+    request.extensions_mut().insert(Request { id: id.clone() });
+    let mut response = next.run(request).await;
+    if let Some(Cause(cause)) = response.extensions().get::<Cause>() {
+        tracing::error!(request.id = %id, cause, "request failed");
+    }
+    answer::set(&mut response, REQUEST_ID, &id);
+    response
+}

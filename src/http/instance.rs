@@ -1,0 +1,117 @@
+//! One resource: read, vread, history, update, delete.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use serde_json::json;
+
+use crate::fhir::bundle::{Found, listing};
+use crate::fhir::interaction::Interaction;
+use crate::gateway::{self, Asked as Deed, Change, Context};
+
+use super::asked::{Asked, resource};
+use super::error::Problem;
+use super::{answer, audit_event};
+
+type Pairs = Query<Vec<(String, String)>>;
+
+pub async fn read(
+    State(ctx): State<Arc<Context>>,
+    Path((kind, id)): Path<(String, String)>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    if kind == "AuditEvent" {
+        return audit_event::read(&ctx, &asked, &id).await;
+    }
+    let found = gateway::read(&ctx, &asked.caller, &asked.request, &kind, &id).await?;
+    let known = asked.headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+    Ok(answer::version(found, known))
+}
+
+pub async fn vread(
+    State(ctx): State<Arc<Context>>,
+    Path((kind, id, version)): Path<(String, String, String)>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let found = gateway::vread(&ctx, &asked.caller, &asked.request, &kind, &id, &version).await?;
+    Ok(answer::version(found, None))
+}
+
+pub async fn history(
+    State(ctx): State<Arc<Context>>,
+    Path((kind, id)): Path<(String, String)>,
+    Query(pairs): Pairs,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let number =
+        |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).and_then(|(_, value)| value.parse::<i64>().ok());
+    let count = number("_count").unwrap_or(50).clamp(1, 1_000) as usize;
+    let versions =
+        gateway::history(&ctx, &asked.caller, &asked.request, (&kind, &id), number("_before"), count).await?;
+    let address = format!("{}/{kind}/{id}/_history", asked.base);
+    let mut links = vec![json!({"relation": "self", "url": format!("{address}?_count={count}")})];
+    if let Some(last) = versions.last().filter(|last| versions.len() == count && last.version > 1) {
+        links.push(json!({"relation": "next", "url": format!("{address}?_count={count}&_before={}", last.version)}));
+    }
+    let rows = versions.into_iter().map(|version| {
+        let method = match (version.version, &version.body) {
+            (_, None) => "DELETE",
+            (1, _) => "POST",
+            _ => "PUT",
+        };
+        let url = if method == "POST" { kind.clone() } else { format!("{kind}/{id}") };
+        let status = if method == "POST" { "201" } else if method == "PUT" { "200" } else { "204" };
+        Found {
+            full_url: format!("{}/{kind}/{id}", asked.base),
+            rest: json!({
+                "request": {"method": method, "url": url},
+                "response": {"status": status, "etag": answer::etag(version.version), "lastModified": version.updated_at.to_string()}}),
+            resource: version.body.map(|body| body.into_text().into_bytes()),
+        }
+    });
+    let head = json!({"resourceType": "Bundle", "type": "history", "link": links});
+    Ok(answer::json(StatusCode::OK, listing(head, rows.collect())))
+}
+
+pub async fn update(
+    State(ctx): State<Arc<Context>>,
+    Path((kind, id)): Path<(String, String)>,
+    asked: Asked,
+    body: Body,
+) -> Result<Response, Problem> {
+    let resource = resource(&ctx, &asked.headers, body).await?;
+    let if_match = if_match(&asked);
+    change(&ctx, &asked, Interaction::Update, Change::Update { kind, id, resource, if_match }).await
+}
+
+pub async fn delete(
+    State(ctx): State<Arc<Context>>,
+    Path((kind, id)): Path<(String, String)>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let if_match = if_match(&asked);
+    change(&ctx, &asked, Interaction::Delete, Change::Delete { kind, id, if_match }).await
+}
+
+/// One change by itself, answered as the caller prefers.
+pub async fn change(
+    ctx: &Context,
+    asked: &Asked,
+    interaction: Interaction,
+    change: Change,
+) -> Result<Response, Problem> {
+    let deeds = vec![Deed { change, full_url: None }];
+    let written = gateway::submit(ctx, &asked.caller, &asked.request, interaction, deeds).await?;
+    let written = written.into_iter().next();
+    Ok(written.map_or_else(
+        || answer::json(StatusCode::NO_CONTENT, Vec::new()),
+        |one| answer::written(&asked.base, one, &asked.prefer),
+    ))
+}
+
+fn if_match(asked: &Asked) -> Option<String> {
+    asked.headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()).map(str::to_string)
+}

@@ -1,0 +1,19 @@
+//! The gateway over HTTP: requests become callers and plain values, answers become statuses and headers.
+//!
+//! No rule of the exchange lives here. `router` is a table of contents, `error` the only place that picks a status.
+
+mod answer;
+mod asked;
+mod audit_event;
+mod bundle;
+mod error;
+mod instance;
+mod prefer;
+mod public;
+mod router;
+mod token;
+mod types;
+mod validate;
+
+pub use asked::request_id;
+pub use router::router;

@@ -1,0 +1,79 @@
+//! What needs no token: what the server offers, and how it is.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::Response;
+use serde_json::json;
+
+use crate::fhir::Issue;
+use crate::fhir::capability::{Described, statement};
+use crate::gateway::{Context, Error, No};
+
+use super::error::Problem;
+use super::{answer, asked, token};
+
+pub async fn metadata(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Response {
+    let base = format!("{}/fhir", asked::base(&ctx, &headers));
+    let profiles: Vec<(String, String)> = ctx
+        .profiles
+        .list()
+        .into_iter()
+        .filter(|one| one.kind == "resource" && !one.url.ends_with(&format!("/StructureDefinition/{}", one.type_name)))
+        .map(|one| (one.type_name, one.url))
+        .collect();
+    let described = Described {
+        base: &base,
+        kinds: ctx.profiles.kinds(),
+        params: &ctx.params,
+        profiles: &profiles,
+        at: ctx.now(),
+        version: env!("CARGO_PKG_VERSION"),
+        read_only: &["AuditEvent"],
+        client_assigned: ctx.config.ids.client_assigned,
+    };
+    answer::json(StatusCode::OK, statement(&described).to_string().into_bytes())
+}
+
+/// SMART App Launch 2.2, conformance.
+pub async fn smart_configuration(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Response {
+    let base = asked::base(&ctx, &headers);
+    token::open(&json!({
+        "issuer": base,
+        "jwks_uri": format!("{base}/auth/jwks"),
+        "token_endpoint": format!("{base}/auth/token"),
+        "introspection_endpoint": format!("{base}/auth/introspect"),
+        "grant_types_supported": ["client_credentials"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
+        "scopes_supported": ["system/*.cruds", "system/*.rs", "system/AuditEvent.rs"],
+        "response_types_supported": [],
+        "code_challenge_methods_supported": ["S256"],
+        "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
+    }))
+}
+
+/// Alive: the process answers.
+pub async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// Ready: the database answers and has our schema, the definitions are at hand.
+pub async fn ready(State(ctx): State<Arc<Context>>) -> Result<&'static str, Problem> {
+    ctx.store.ready().await?;
+    Ok("ready\n")
+}
+
+pub async fn nothing_here(uri: Uri) -> Problem {
+    let text = "nothing is served at this address; /fhir/metadata says what is";
+    let issue = Issue::error("not-found", "no-such-address", text);
+    // An id with a slash ends up here.
+    let issue = if uri.path().starts_with("/fhir/") { issue.at("id") } else { issue };
+    Error::one(No::Unknown, issue).into()
+}
+
+pub async fn wrong_method(method: Method) -> Problem {
+    let text = format!("`{method}` is not offered at this address; /fhir/metadata says what is");
+    Error::one(No::NotOffered, Issue::error("not-supported", "no-such-interaction", text)).into()
+}

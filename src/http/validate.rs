@@ -1,0 +1,35 @@
+//! `$validate` of a type: what a write would say, and nothing stored (FHIR R4 resource-operation-validate.html).
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::fhir::Issue;
+use crate::fhir::interaction::Interaction;
+use crate::gateway::{Context, Error};
+
+use super::answer;
+use super::asked::{Asked, resource};
+use super::error::Problem;
+
+pub async fn validate(
+    State(ctx): State<Arc<Context>>,
+    Path(kind): Path<String>,
+    Query(pairs): Query<Vec<(String, String)>>,
+    asked: Asked,
+    body: Body,
+) -> Result<Response, Problem> {
+    let resource = resource(&ctx, &asked.headers, body).await?;
+    if !asked.caller.may(Interaction::Validate, &kind) {
+        return Err(Error::scopes("validate", &kind).into());
+    }
+    if resource.kind() != kind {
+        let text = format!("the body is no `{kind}`, the type of this address");
+        return Err(Problem::unreadable(Issue::error("invalid", "identity", text).at("resourceType")));
+    }
+    let also: Vec<String> = pairs.into_iter().filter(|(name, _)| name == "profile").map(|(_, url)| url).collect();
+    Ok(answer::outcome(StatusCode::OK, &ctx.profiles.examine(&resource, &also)))
+}

@@ -1,0 +1,168 @@
+//! The facts of a definition, as they lie in `profiles/`.
+//!
+//! One JSON object a line, keys in the order written here. No prose: what an element is called, how often it may
+//! occur, of which type, from which codes; an invariant's expression, not its sentence. A base definition lists
+//! all its elements; a profile lists only those that differ from its base type.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Structure {
+    #[serde(flatten)]
+    pub head: Head,
+    pub elements: Vec<Element>,
+}
+
+/// What is known of a StructureDefinition before its elements are read.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Head {
+    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    pub name: String,
+    /// `primitive-type`, `complex-type`, `resource` or `logical`.
+    pub kind: String,
+    #[serde(rename = "type")]
+    pub type_name: String,
+    #[serde(rename = "abstract", default, skip_serializing_if = "is_false")]
+    pub is_abstract: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// `constraint` for a profile or an extension; `specialization` or nothing for a base definition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub derivation: Option<String>,
+    /// Read from a differential: the profile in `base` must hold too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub chained: bool,
+}
+
+impl Head {
+    pub fn is_profile(&self) -> bool {
+        self.derivation.as_deref() == Some("constraint")
+    }
+}
+
+/// One ElementDefinition. In a base, an absent `min` is 0 and an absent `max` is 1; in a profile, absent is unchanged.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Element {
+    /// The element's id without its type: `activity.detail.status`, `category:SDOHCC`; empty for the root.
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<Type>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binding: Option<Binding>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slicing: Option<Slicing>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub must_support: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_modifier: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_summary: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_value: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_value: Option<Value>,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Type {
+    pub code: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Binding {
+    pub strength: String,
+    pub value_set: String,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Slicing {
+    #[serde(default)]
+    pub by: Vec<Discriminator>,
+    pub rules: String,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Discriminator {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub path: String,
+}
+
+/// A FHIRPath invariant, kept for the engine that will run it.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Constraint {
+    pub key: String,
+    pub severity: String,
+    pub expression: String,
+}
+
+/// A value set, expanded as far as the code systems at hand allow.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct ValueSet {
+    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    pub codes: BTreeMap<String, Vec<String>>,
+    /// Systems of which we cannot list the codes; `*` when not even the system is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<String>,
+}
+
+/// A complete code system: its codes, and the parent of each that has one.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct CodeSystem {
+    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    pub codes: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parents: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct SearchParameter {
+    pub url: String,
+    pub code: String,
+    pub base: Vec<String>,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub expression: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target: Vec<String>,
+}
+
+/// A canonical without its `|version`.
+pub fn bare(canonical: &str) -> &str {
+    canonical.split('|').next().unwrap_or(canonical)
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}

@@ -1,0 +1,161 @@
+//! Is this resource what it says it is?
+//!
+//! Definitions lie in packages as facts (`profiles/`), some compiled in, some imported. A resource is walked along
+//! its base definition as a table; each profile it claims is a compiled schema of what differs from the base. All
+//! problems come out at once, in document order. Invariants in FHIRPath are kept as facts and not yet run, except
+//! for the few in `invariant`. Nothing here does I/O or knows the time.
+
+mod binding;
+mod bundled;
+mod check;
+mod claims;
+mod facts;
+mod found;
+pub mod import;
+mod invariant;
+mod overlay;
+mod package;
+mod pointing;
+mod primitive;
+mod table;
+mod terminology;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+
+pub use check::Valid;
+pub use facts::SearchParameter;
+pub use package::{Package, Refused};
+
+use facts::{CodeSystem, ValueSet, bare};
+use overlay::Overlay;
+use package::Entry;
+use table::Table;
+use terminology::Set;
+
+/// All definitions at hand. Made once and shared.
+#[derive(Debug, Default)]
+pub struct Profiles {
+    packages: Vec<Package>,
+    /// Canonical URL to package and line.
+    structures: HashMap<String, (usize, usize)>,
+    /// Type name to package and line of its base definition.
+    types: HashMap<String, (usize, usize)>,
+    sets: HashMap<String, (usize, usize)>,
+    kinds: Vec<String>,
+    parameters: Vec<SearchParameter>,
+}
+
+/// A line of `handoff profiles list`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub package: String,
+    pub version: String,
+    pub url: String,
+    pub kind: String,
+    pub type_name: String,
+}
+
+impl Profiles {
+    /// The definitions in the binary.
+    pub fn bundled() -> Profiles {
+        bundled::packages().into_iter().fold(Profiles::default(), Profiles::with)
+    }
+
+    /// These and a package's; of two definitions with one URL the later counts.
+    #[must_use]
+    pub fn with(mut self, package: Package) -> Profiles {
+        let at = self.packages.len();
+        for (line, entry) in package.structures.iter().enumerate() {
+            let head = &entry.head;
+            self.structures.insert(head.url.clone(), (at, line));
+            if !head.is_profile() {
+                self.types.insert(head.type_name.clone(), (at, line));
+                if head.kind == "resource" && !head.is_abstract && !self.kinds.contains(&head.type_name) {
+                    self.kinds.push(head.type_name.clone());
+                }
+            }
+        }
+        for (line, set) in package.value_sets.iter().enumerate() {
+            self.sets.insert(set.line.url.clone(), (at, line));
+        }
+        self.kinds.sort();
+        let more: BTreeMap<String, SearchParameter> =
+            package.search_parameters().map(|parameter| (parameter.url.clone(), parameter)).collect();
+        self.parameters.retain(|known| !more.contains_key(&known.url));
+        self.parameters.extend(more.into_values());
+        self.packages.push(package);
+        // What was made with fewer definitions at hand may have to be made again.
+        for package in &mut self.packages {
+            package.forget();
+        }
+        self
+    }
+
+    /// Resource types with a definition, sorted, without the abstract ones.
+    pub fn kinds(&self) -> &[String] {
+        &self.kinds
+    }
+
+    pub fn knows(&self, kind: &str) -> bool {
+        self.kinds.binary_search_by(|known| known.as_str().cmp(kind)).is_ok()
+    }
+
+    pub fn list(&self) -> Vec<Listed> {
+        let lines = self.packages.iter().flat_map(|package| {
+            package.structures.iter().map(|entry| Listed {
+                package: format!("{}@{}", package.name, package.version),
+                version: entry.head.version.clone().unwrap_or_default(),
+                url: entry.head.url.clone(),
+                kind: entry.head.kind.clone(),
+                type_name: entry.head.type_name.clone(),
+            })
+        });
+        lines.collect()
+    }
+
+    pub fn search_parameters(&self) -> &[SearchParameter] {
+        &self.parameters
+    }
+
+    /// What of a profile is not checked here, and why; empty for an unknown one.
+    pub fn unsaid(&self, url: &str) -> &[String] {
+        self.entry(bare(url)).and_then(|entry| self.overlay(entry)).map_or(&[], |overlay| &overlay.unsaid)
+    }
+
+    fn entry(&self, url: &str) -> Option<&Entry> {
+        let (package, line) = *self.structures.get(url)?;
+        self.packages.get(package)?.structures.get(line)
+    }
+
+    fn table(&self, type_name: &str) -> Option<&Table> {
+        let (package, line) = *self.types.get(type_name)?;
+        let entry = self.packages.get(package)?.structures.get(line)?;
+        entry.table.get_or_init(|| entry.structure().map(|structure| Table::build(&structure))).as_ref()
+    }
+
+    /// Of a profile only: a base definition has nothing beyond itself.
+    fn overlay<'p>(&'p self, entry: &'p Entry) -> Option<&'p Overlay> {
+        if !entry.head.is_profile() {
+            return None;
+        }
+        entry.overlay.get_or_init(|| Overlay::compile(self, entry.structure()?)).as_ref()
+    }
+
+    fn set(&self, url: &str) -> Option<&Set> {
+        let (package, line) = *self.sets.get(url)?;
+        let held = self.packages.get(package)?.value_sets.get(line)?;
+        held.set.get_or_init(|| held.line.read().map(Set::new)).as_ref()
+    }
+
+    fn value_set(&self, url: &str) -> Option<ValueSet> {
+        self.packages.iter().rev().find_map(|package| package.value_set(url))
+    }
+
+    fn code_system(&self, url: &str) -> Option<CodeSystem> {
+        self.packages.iter().rev().find_map(|package| package.code_system(url))
+    }
+}

@@ -1,0 +1,281 @@
+//! Schemas that a value meets or not: fixed values, patterns, codes, reference targets, and by these, slices.
+
+use serde_json::{Map, Value, json};
+
+use crate::profile::Profiles;
+use crate::profile::facts::{Slicing, bare};
+use crate::profile::found::shown;
+use crate::profile::table::{Field, FieldType, capital};
+use crate::profile::terminology::Set;
+
+use super::spot::Spot;
+use super::tree::Tree;
+
+/// Whether a discriminator can be put as a schema.
+enum Test {
+    Schema(Value),
+    /// It is not constrained there, and so tells nothing.
+    Free,
+    /// It is constrained by something that we cannot list or resolve.
+    Unsayable,
+}
+
+/// FHIR's pattern (R4 elementdefinition.html#pattern): what is in it must be in the value; lists hold it somewhere.
+pub fn pattern(wanted: &Value) -> Value {
+    match wanted {
+        Value::Object(object) => {
+            let names: Vec<&String> = object.keys().collect();
+            let members: Map<String, Value> = object.iter().map(|(name, part)| (name.clone(), pattern(part))).collect();
+            json!({"type": "object", "required": names, "properties": members})
+        }
+        Value::Array(list) => {
+            let each: Vec<Value> = list.iter().map(|item| json!({"contains": pattern(item)})).collect();
+            json!({"type": "array", "allOf": each})
+        }
+        simple => json!({"const": simple}),
+    }
+}
+
+/// Codes of a set, for a value of that type; `None` when any code might be one, or the type has no codes.
+pub fn binding(set: &Set, type_name: &str) -> Option<Value> {
+    if set.open().contains("*") {
+        return None;
+    }
+    let coding = || {
+        let listed = set.systems().map(|(system, codes)| {
+            json!({"required": ["system", "code"], "properties": {"system": {"const": system}, "code": {"enum": codes}}})
+        });
+        let open = (!set.is_closed())
+            .then(|| json!({"required": ["system", "code"], "properties": {"system": {"enum": set.open()}}}));
+        let any: Vec<Value> = listed.chain(open).collect();
+        json!({"anyOf": any})
+    };
+    match type_name {
+        "code" | "string" | "uri" | "id" if set.is_closed() => {
+            let codes: std::collections::BTreeSet<&String> = set.systems().flat_map(|(_, codes)| codes).collect();
+            (!codes.is_empty()).then(|| json!({"enum": codes}))
+        }
+        _ if set.is_closed() && set.systems().next().is_none() => None,
+        "Coding" | "Quantity" => Some(coding()),
+        "CodeableConcept" => Some(json!({"required": ["coding"], "properties": {"coding": {"contains": coding()}}})),
+        _ => None,
+    }
+}
+
+/// A literal reference of the REST form must be of one of these types; any other form passes.
+pub fn reference(targets: &[String]) -> Value {
+    const ANY: &str = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://.*/)?[A-Z][A-Za-z]*/[A-Za-z0-9.-]{1,64}(?:/_history/.*)?$";
+    let these = format!(r"(?:^|/)(?:{})/[A-Za-z0-9.-]{{1,64}}(?:/_history/.*)?$", targets.join("|"));
+    json!({"properties": {"reference": {"if": {"pattern": ANY}, "then": {"pattern": these}}}})
+}
+
+/// The schema that tells an item of the slice from others, or `None` when a schema cannot.
+pub fn slice<'p>(
+    profiles: &'p Profiles,
+    slicing: Option<&Slicing>,
+    slice: &Tree,
+    spot: Spot<'p>,
+    field: &'p Field,
+    kind: &'p FieldType,
+) -> Option<Value> {
+    if kind.code == "Extension" {
+        return extension_url(slice).map(|url| json!({"required": ["url"], "properties": {"url": {"const": url}}}));
+    }
+    let reach = Reach { profiles, spot, field, kind };
+    let mut all: Vec<Value> = Vec::new();
+    for by in &slicing?.by {
+        let test = match by.kind.as_str() {
+            "value" | "pattern" => reach.at(slice, &steps(&by.path)?),
+            "exists" => exists(slice, &steps(&by.path)?),
+            "type" => types(slice, &by.path),
+            _ => Test::Unsayable,
+        };
+        match test {
+            Test::Schema(schema) => all.push(schema),
+            Test::Free => {}
+            Test::Unsayable => return None,
+        }
+    }
+    match all.len() {
+        0 => None,
+        1 => all.pop(),
+        _ => Some(json!({"allOf": all})),
+    }
+}
+
+/// What marks the slice, for the reader of a message.
+pub fn hint(slice: &Tree) -> String {
+    let own = slice.facts.pattern.as_ref().or(slice.facts.fixed.as_ref());
+    let inner = || slice.children.iter().find_map(|(_, child)| child.facts.pattern.as_ref());
+    match own.or_else(inner) {
+        Some(wanted) => format!(" ({})", spelled(wanted)),
+        None => extension_url(slice).map_or_else(String::new, |url| format!(" (`{}`)", shown(&url))),
+    }
+}
+
+/// A fixed value or pattern in words: its codes, or its JSON when it is short.
+pub fn spelled(wanted: &Value) -> String {
+    let codings = wanted.get("coding").and_then(Value::as_array).map_or(std::slice::from_ref(wanted), Vec::as_slice);
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_string);
+    let codes: Vec<String> = codings
+        .iter()
+        .filter_map(|coding| {
+            Some(format!("`{}|{}`", text(coding, "system").unwrap_or_default(), text(coding, "code")?))
+        })
+        .collect();
+    match (codes.is_empty(), wanted) {
+        (false, _) => codes.join(" and "),
+        (true, Value::String(text)) => format!("`{}`", shown(text)),
+        (true, other) => format!("`{}`", shown(&other.to_string())),
+    }
+}
+
+enum Stride {
+    Child(String),
+    Extension(String),
+}
+
+/// A discriminator's path: `$this`, `a.b`, `extension('url')`, `value.ofType(X)`. `resolve()` is beyond us.
+fn steps(path: &str) -> Option<Vec<Stride>> {
+    let mut rest = path.trim();
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix("extension('") {
+            let (url, after) = after.split_once("')")?;
+            found.push(Stride::Extension(url.to_string()));
+            rest = after.trim_start_matches('.');
+            continue;
+        }
+        let (step, after) = rest.split_once('.').unwrap_or((rest, ""));
+        match step {
+            "$this" => {}
+            step if step.starts_with("ofType(") => {}
+            step if step.contains('(') => return None,
+            step => found.push(Stride::Child(step.to_string())),
+        }
+        rest = after;
+    }
+    Some(found)
+}
+
+/// An element of the base, from which discriminators are followed.
+#[derive(Clone, Copy)]
+struct Reach<'p> {
+    profiles: &'p Profiles,
+    spot: Spot<'p>,
+    field: &'p Field,
+    kind: &'p FieldType,
+}
+
+impl<'p> Reach<'p> {
+    fn at(self, tree: &Tree, steps: &[Stride]) -> Test {
+        match steps.split_first() {
+            None => self.itself(tree),
+            Some((Stride::Extension(_), [])) => exists(tree, steps),
+            Some((Stride::Extension(_), _)) => Test::Unsayable,
+            Some((Stride::Child(name), rest)) => self.child(tree, name, rest),
+        }
+    }
+
+    fn child(self, tree: &Tree, name: &str, rest: &[Stride]) -> Test {
+        let own = tree.facts.pattern.as_ref().or(tree.facts.fixed.as_ref());
+        if let Some(part) = own.and_then(|own| own.get(name)) {
+            return Test::Schema(json!({"required": [name], "properties": {name: pattern(part)}}));
+        }
+        let (Some(spot), Some(child)) = (self.spot.inside(self.profiles, self.field, self.kind), tree.child(name))
+        else {
+            return Test::Free;
+        };
+        let Some(field) = spot.field(name) else { return Test::Unsayable };
+        let mut shapes = Vec::new();
+        for kind in &field.types {
+            let stated = &child.facts.types;
+            if !stated.is_empty() && !stated.iter().any(|stated| stated.code == kind.code) {
+                continue;
+            }
+            match (Reach { spot, field, kind, ..self }).at(child, rest) {
+                Test::Schema(schema) => {
+                    let schema = if field.is_list { json!({"contains": schema}) } else { schema };
+                    shapes.push(json!({"required": [kind.json], "properties": {kind.json.as_str(): schema}}));
+                }
+                other => return other,
+            }
+        }
+        match shapes.len() {
+            0 => Test::Free,
+            1 => shapes.pop().map_or(Test::Free, Test::Schema),
+            _ => Test::Schema(json!({"anyOf": shapes})),
+        }
+    }
+
+    /// The value itself: fixed, patterned, bound, or made of children that are.
+    fn itself(self, tree: &Tree) -> Test {
+        let facts = &tree.facts;
+        if let Some(fixed) = &facts.fixed {
+            return Test::Schema(json!({"const": fixed}));
+        }
+        if let Some(wanted) = &facts.pattern {
+            return Test::Schema(pattern(wanted));
+        }
+        if let Some(bound) = facts.binding.as_ref().filter(|bound| bound.strength == "required") {
+            let schema = self.profiles.set(bare(&bound.value_set)).and_then(|set| binding(set, &self.kind.code));
+            return schema.map_or(Test::Unsayable, Test::Schema);
+        }
+        let mut all = Vec::new();
+        for (name, child) in &tree.children {
+            let told = !child.children.is_empty() || child.facts.fixed.is_some() || child.facts.pattern.is_some();
+            if let (true, Test::Schema(schema)) = (told, self.child(tree, name.trim_end_matches("[x]"), &[])) {
+                all.push(schema);
+            }
+        }
+        if all.is_empty() { Test::Free } else { Test::Schema(json!({"allOf": all})) }
+    }
+}
+
+/// The extension that marks the slice is there, or must not be.
+fn exists(slice: &Tree, steps: &[Stride]) -> Test {
+    let (there, schema) = match steps {
+        [Stride::Extension(url)] => {
+            let extensions = slice.child("extension");
+            let marked = extensions.into_iter().flat_map(|tree| &tree.slices).map(|(_, marked)| marked);
+            let mut marked = marked.filter(|marked| extension_url(marked).as_deref() == Some(url));
+            let Some(marked) = marked.next() else { return Test::Unsayable };
+            let held = json!({"contains": {"required": ["url"], "properties": {"url": {"const": url}}}});
+            (&marked.facts, json!({"required": ["extension"], "properties": {"extension": held}}))
+        }
+        [Stride::Child(name)] => match slice.child(name) {
+            Some(child) => (&child.facts, json!({"required": [name]})),
+            None => return Test::Free,
+        },
+        _ => return Test::Unsayable,
+    };
+    match (there.min.unwrap_or(0), there.max.as_deref()) {
+        (_, Some("0")) => Test::Schema(json!({"not": schema})),
+        (1.., _) => Test::Schema(schema),
+        _ => Test::Free,
+    }
+}
+
+/// Which member of a choice is used: `value` as `valueReference`.
+fn types(slice: &Tree, path: &str) -> Test {
+    let Some(child) = slice.child(path) else { return Test::Unsayable };
+    let own = child.facts.types.iter();
+    let inner = child.slices.iter().flat_map(|(_, slice)| &slice.facts.types);
+    let codes: Vec<&str> = if child.facts.types.is_empty() {
+        inner.map(|kind| kind.code.as_str()).collect()
+    } else {
+        own.map(|kind| kind.code.as_str()).collect()
+    };
+    if codes.is_empty() {
+        return Test::Free;
+    }
+    let shapes: Vec<Value> =
+        codes.iter().map(|code| json!({"required": [format!("{path}{}", capital(code))]})).collect();
+    Test::Schema(json!({"anyOf": shapes}))
+}
+
+fn extension_url(slice: &Tree) -> Option<String> {
+    let fixed = slice.child("url").and_then(|url| url.facts.fixed.as_ref()).and_then(Value::as_str);
+    let profile = || slice.facts.types.iter().flat_map(|kind| &kind.profiles).next().map(|url| bare(url));
+    fixed.or_else(profile).map(str::to_string)
+}

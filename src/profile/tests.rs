@@ -1,0 +1,363 @@
+//! The mistakes that senders make, each named at its element; and what is rare and right.
+
+mod published;
+
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::fhir::{Issue, Outcome, Resource, Severity};
+
+use super::import::Batch;
+use super::primitive::Primitive;
+use super::{Package, Profiles};
+
+const US_CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition";
+
+fn profiles() -> &'static Profiles {
+    static HELD: OnceLock<Profiles> = OnceLock::new();
+    HELD.get_or_init(Profiles::bundled)
+}
+
+fn examine(value: Value) -> Outcome {
+    profiles().examine(&Resource::from_value(value).unwrap(), &[])
+}
+
+fn errors(outcome: &Outcome) -> Vec<(&str, &str)> {
+    let errors = outcome.0.iter().filter(|issue| issue.severity == Severity::Error);
+    errors.map(|issue| (issue.expression.as_str(), issue.rule)).collect()
+}
+
+fn careplan(change: impl FnOnce(&mut Value)) -> Outcome {
+    let mut plan = json!({
+        "resourceType": "CarePlan", "meta": {"profile": [format!("{US_CORE}/us-core-careplan|7.0.0")]},
+        "text": {"status": "generated", "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">a plan</div>"},
+        "status": "active", "intent": "plan", "subject": {"reference": "Patient/1"},
+        "category": [{"coding": [{"system": "http://hl7.org/fhir/us/core/CodeSystem/careplan-category", "code": "assess-plan"}]}],
+        "activity": [{"detail": {"status": "in-progress", "quantity": {"value": 1.50}}}]
+    });
+    change(&mut plan);
+    examine(plan)
+}
+
+#[test]
+fn the_right_plan_passes() {
+    assert_eq!(careplan(|_| {}), Outcome::default());
+}
+
+#[test]
+fn each_mistake_is_named_at_its_element() {
+    type Change = fn(&mut Value);
+    let table: [(Change, &str, &str); 24] = [
+        (|plan| plan["status"] = "actve".into(), "CarePlan.status", "binding"),
+        (|plan| plan["status"] = json!(["active"]), "CarePlan.status", "json-type"),
+        (|plan| plan["foo"] = 1.into(), "CarePlan.foo", "unknown-element"),
+        (|plan| plan["_subject"] = json!({"id": "x"}), "CarePlan._subject", "unknown-element"),
+        (|plan| plan["category"] = json!([]), "CarePlan.category", "empty"),
+        (|plan| plan["category"][0]["coding"][0]["code"] = "x".into(), "CarePlan.category", "slice"),
+        (|plan| drop(plan.as_object_mut().unwrap().remove("category")), "CarePlan.category", "cardinality-min"),
+        (|plan| plan["text"]["status"] = "empty".into(), "CarePlan.text.status", "binding"),
+        (|plan| plan["text"]["div"] = "<div onclick=\"x()\"/>".into(), "CarePlan.text.div", "format"),
+        (|plan| plan["text"]["div"] = "<p/>".into(), "CarePlan.text.div", "format"),
+        (|plan| plan["subject"]["reference"] = "Device/1".into(), "CarePlan.subject", "reference-target"),
+        (|plan| plan["subject"]["reference"] = "patient seven".into(), "CarePlan.subject", "reference"),
+        (|plan| plan["subject"]["reference"] = "#p".into(), "CarePlan.subject", "ref-1"),
+        (|plan| plan["created"] = "2026-02-30".into(), "CarePlan.created", "format"),
+        (|plan| plan["created"] = "2026-02-03T10:00Z".into(), "CarePlan.created", "format"),
+        (|plan| plan["period"] = json!({"start": "2026-05", "end": "2026-04-30"}), "CarePlan.period", "per-1"),
+        (|plan| plan["activity"][0] = json!({}), "CarePlan.activity[0]", "empty"),
+        (|plan| plan["activity"][0]["detail"]["status"] = "".into(), "CarePlan.activity[0].detail.status", "format"),
+        (
+            |plan| plan["activity"][0]["detail"]["scheduledString"] = 1.into(),
+            "CarePlan.activity[0].detail.scheduled",
+            "json-type",
+        ),
+        (|plan| plan["instantiatesUri"] = json!(["a", null]), "CarePlan.instantiatesUri[1]", "null"),
+        (|plan| plan["extension"] = json!([{"url": "http://x"}]), "CarePlan.extension[0]", "ext-1"),
+        (
+            |plan| plan["contained"] = json!([{"resourceType": "Goal"}]),
+            "CarePlan.contained[0].description",
+            "cardinality-min",
+        ),
+        (|plan| plan["contained"] = json!([{"resourceType": "Gaol"}]), "CarePlan.contained[0]", "kind-unknown"),
+        (
+            |plan| plan["meta"]["profile"] = json!([format!("{US_CORE}/us-core-goal")]),
+            "CarePlan.meta.profile",
+            "profile-type",
+        ),
+    ];
+    for (change, expression, rule) in table {
+        let outcome = careplan(change);
+        assert!(errors(&outcome).contains(&(expression, rule)), "{expression} {rule}: {:?}", errors(&outcome));
+    }
+}
+
+#[test]
+fn what_is_rare_and_right_passes() {
+    type Change = fn(&mut Value);
+    let table: [Change; 7] = [
+        |plan| plan["instantiatesUri"] = json!(["http://a", null]),
+        |plan| plan["subject"] = json!({"reference": "urn:uuid:6f0e"}),
+        |plan| plan["subject"] = json!({"reference": "Patient?identifier=a|b"}),
+        |plan| plan["subject"] = json!({"display": "someone"}),
+        |plan| plan["created"] = "2026-11-22T10:00:60.123-05:00".into(),
+        |plan| {
+            plan["activity"][0]["detail"]["scheduledPeriod"] =
+                json!({"start": "2026-05-01", "end": "2026-05-01T09:00:00Z"})
+        },
+        |plan| plan["contained"] = json!([{"resourceType": "Medication", "anything": 1}]),
+    ];
+    for (index, change) in table.into_iter().enumerate() {
+        let outcome = careplan(|plan| {
+            change(plan);
+            if index == 0 {
+                plan["_instantiatesUri"] = json!([null, {"extension": [{"url": "http://x", "valueCode": "unknown"}]}]);
+            }
+        });
+        assert_eq!(errors(&outcome), [], "{index}");
+    }
+}
+
+#[test]
+fn all_problems_come_at_once_and_in_document_order() {
+    let outcome = careplan(|plan| {
+        plan["intent"] = "x".into();
+        plan["status"] = "x".into();
+        plan["note"] = json!([]);
+    });
+    let places: Vec<&str> = errors(&outcome).into_iter().map(|(place, _)| place).collect();
+    assert_eq!(places, ["CarePlan.status", "CarePlan.intent", "CarePlan.note"]);
+}
+
+#[test]
+fn an_unknown_profile_is_a_warning_that_names_it() {
+    let outcome = careplan(|plan| plan["meta"]["profile"] = json!(["http://nowhere/x"]));
+    assert!(!outcome.has_errors());
+    assert!(
+        matches!(&outcome.0[..], [Issue { rule: "profile-unknown", text, .. }] if text.contains("`http://nowhere/x`"))
+    );
+}
+
+#[test]
+fn an_error_is_not_crowded_out_by_warnings() {
+    let outcome = careplan(|plan| {
+        let contained: Vec<Value> = (0..3_000).map(|_| json!({"resourceType": "Medication"})).collect();
+        plan["contained"] = contained.into();
+        plan["status"] = "x".into();
+    });
+    assert!(outcome.has_errors());
+    assert_eq!(outcome.0.len(), 101);
+    assert_eq!(outcome.0[100].text, "2901 more issues are not listed");
+}
+
+#[test]
+fn messages_quote_no_names() {
+    let outcome = examine(json!({
+        "resourceType": "Patient", "meta": {"profile": [format!("{US_CORE}/us-core-patient")]},
+        "name": "Amy Shaw", "birthDate": "Amy Shaw", "address": [{"use": 1, "line": "Amy Shaw", "postalCode": " "}],
+        "gender": "female", "identifier": [{"system": "http://x", "value": ["Amy Shaw"]}], "telecom": [{"value": "Amy Shaw"}]
+    }));
+    assert!(errors(&outcome).len() >= 6, "{outcome:?}");
+    assert!(!format!("{outcome:?}").contains("Shaw"), "{outcome:?}");
+}
+
+#[test]
+fn primitives_are_held_to_their_formats() {
+    for (name, right, wrong) in [
+        ("boolean", json!([true]), json!(["true", 1])),
+        ("integer", json!([0, -2_147_483_648]), json!([2_147_483_648_u64, 1.5, "1"])),
+        ("positiveInt", json!([1]), json!([0])),
+        ("unsignedInt", json!([0]), json!([-1])),
+        ("decimal", json!([1.50, -3, 1e3]), json!(["1"])),
+        ("string", json!(["a", " "]), json!(["", 1])),
+        ("code", json!(["a b"]), json!([" a", "a ", "a  b", ""])),
+        ("id", json!(["a-1.B"]), json!(["", "a_b", "a".repeat(65)])),
+        ("oid", json!(["urn:oid:1.2.0"]), json!(["1.2", "urn:oid:3.1", "urn:oid:1.02", "urn:oid:1"])),
+        (
+            "uuid",
+            json!(["urn:uuid:c757873d-ec9a-4326-a141-556f43239520"]),
+            json!(["urn:uuid:C757873D-ec9a-4326-a141-556f43239520"]),
+        ),
+        ("uri", json!(["urn:x", "a"]), json!(["a b", ""])),
+        (
+            "date",
+            json!(["2024", "2024-02", "2024-02-29"]),
+            json!(["2023-02-29", "0000", "2024-2", "2024-02-29T00:00:00Z"]),
+        ),
+        (
+            "dateTime",
+            json!(["2024", "2024-02-29T23:59:59+14:00"]),
+            json!(["2024-02-29T24:00:00Z", "2024-02-29T10:00:00", "2024-02-29T10:00:00+15:00"]),
+        ),
+        ("instant", json!(["2024-02-29T10:00:00.1Z"]), json!(["2024-02-29"])),
+        ("time", json!(["10:00:00.5"]), json!(["10:00", "24:00:00", "10:00:00."])),
+        ("base64Binary", json!(["TQ==", "TW Fu"]), json!(["TQ=", "*", ""])),
+        (
+            "xhtml",
+            json!(["<div>on=1</div>"]),
+            json!(["<divx></divx>", "<div><script/></div>", "<div><a href=\"javascript:x\"/></div>"]),
+        ),
+    ] {
+        let primitive = Primitive::named(name).unwrap();
+        right.as_array().unwrap().iter().for_each(|value| assert!(primitive.check(value).is_ok(), "{name} {value}"));
+        wrong.as_array().unwrap().iter().for_each(|value| assert!(primitive.check(value).is_err(), "{name} {value}"));
+    }
+}
+
+/// A profile with a closed slicing by type and a slice by value, as a package from outside.
+fn imported(derive: impl Fn(&mut Value)) -> Package {
+    let mut definition = json!({
+        "resourceType": "StructureDefinition", "url": "http://x/plan", "name": "Plan", "kind": "resource", "type": "CarePlan",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/CarePlan", "derivation": "constraint",
+        "differential": {"element": [
+            {"id": "CarePlan.identifier", "path": "CarePlan.identifier", "max": "2",
+             "slicing": {"discriminator": [{"type": "value", "path": "system"}], "rules": "closed"}},
+            {"id": "CarePlan.identifier:mrn", "path": "CarePlan.identifier", "sliceName": "mrn", "min": 1, "max": "1"},
+            {"id": "CarePlan.identifier:mrn.system", "path": "CarePlan.identifier.system", "min": 1, "fixedUri": "http://mrn"},
+            {"id": "CarePlan.identifier:mrn.value", "path": "CarePlan.identifier.value", "min": 1},
+            {"id": "CarePlan.title", "path": "CarePlan.title", "min": 1},
+            {"id": "CarePlan.note", "path": "CarePlan.note", "max": "0"}
+        ]}
+    });
+    derive(&mut definition);
+    let mut batch = Batch::default();
+    batch.add_file("plan.json", definition.to_string().as_bytes());
+    batch.into_package(profiles())
+}
+
+#[test]
+fn an_imported_profile_is_enforced_with_its_slices() {
+    let profiles = Profiles::bundled().with(imported(|_| {}));
+    let check = |identifier: Value, more: Value| {
+        let mut plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": "Patient/1"},
+            "title": "t", "identifier": identifier});
+        more.as_object().unwrap().iter().for_each(|(name, value)| plan[name] = value.clone());
+        let found = profiles.examine(&Resource::from_value(plan).unwrap(), &["http://x/plan".to_string()]);
+        errors(&found).into_iter().map(|(place, rule)| format!("{place} {rule}")).collect::<Vec<_>>()
+    };
+    let mrn = json!({"system": "http://mrn", "value": "1"});
+    assert!(check(json!([mrn]), json!({})).is_empty());
+    assert_eq!(check(json!([mrn, mrn]), json!({})), ["CarePlan.identifier slice"]);
+    assert_eq!(check(json!([mrn, {"system": "http://y"}]), json!({})), ["CarePlan.identifier[1] slice"]);
+    assert_eq!(check(json!([{"system": "http://mrn"}]), json!({})), ["CarePlan.identifier[0].value cardinality-min"]);
+    assert_eq!(check(json!([mrn]), json!({"note": [{"text": "x"}]})), ["CarePlan.note cardinality-max"]);
+}
+
+#[test]
+fn what_cannot_be_used_is_said() {
+    for (change, why) in [
+        ((|it| it["type"] = "Medication".into()) as fn(&mut Value), "no definition here"),
+        (|it| it["kind"] = "logical".into(), "of kind `logical`"),
+        (|it| it["differential"]["element"][4]["id"] = "CarePlan.titel".into(), "is none of `CarePlan`"),
+        (|it| it["url"] = "".into(), "no canonical"),
+        (|it| it["resourceType"] = "ConceptMap".into(), "no definition that is used"),
+    ] {
+        let package = imported(change);
+        assert!(matches!(&package.refused[..], [one] if one.why.contains(why)), "{why}: {:?}", package.refused);
+    }
+}
+
+#[test]
+fn a_package_is_read_from_its_archive_and_again_from_its_files() {
+    let definition = json!({"resourceType": "SearchParameter", "url": "http://x/SearchParameter/a", "code": "a", "base": ["Task"],
+        "type": "token", "expression": "Task.code"});
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    for (path, content) in [
+        ("package/package.json", json!({"name": "x.y", "version": "1.0.0"})),
+        ("package/SearchParameter-a.json", definition.clone()),
+        ("package/example/Task-a.json", json!({"resourceType": "Task"})),
+        ("elsewhere/SearchParameter-b.json", definition),
+    ] {
+        let content = content.to_string();
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        archive.append_data(&mut header, path, content.as_bytes()).unwrap();
+    }
+    let bytes = archive.into_inner().unwrap().finish().unwrap();
+    let package = Batch::from_tgz(&bytes).unwrap().into_package(profiles());
+    assert_eq!((package.name.as_str(), package.version.as_str(), package.refused.len()), ("x.y", "1.0.0", 0));
+    let again = Package::from_files("x.y", "1.0.0", &package.files());
+    assert_eq!(again.files(), package.files());
+    assert_eq!(again.search_parameters().count(), 1);
+    assert!(Batch::from_tgz(&bytes[..20]).is_err());
+    assert!(Batch::from_tgz(b"no archive").is_err());
+}
+
+#[test]
+fn the_types_with_definitions_are_known() {
+    assert!(profiles().knows("CarePlan") && !profiles().knows("Medication") && !profiles().knows("DomainResource"));
+    assert_eq!(profiles().kinds().len(), 30);
+    assert!(profiles().search_parameters().len() > 480);
+}
+
+#[test]
+fn invariants_known_by_key_are_enforced() {
+    let subject = json!({"reference": "Patient/1"});
+    for (key, resource) in [
+        (
+            "cpl-3",
+            json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": subject,
+            "activity": [{"detail": {"status": "scheduled"}, "reference": {"reference": "Task/1"}}]}),
+        ),
+        (
+            "obs-6",
+            json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "valueString": "x",
+            "dataAbsentReason": {"text": "x"}}),
+        ),
+        (
+            "obs-7",
+            json!({"resourceType": "Observation", "status": "final", "code": {"coding": [{"system": "s:", "code": "1"}]},
+            "valueString": "x", "component": [{"code": {"coding": [{"system": "s:", "code": "1"}]}}]}),
+        ),
+        ("con-4", json!({"resourceType": "Condition", "subject": subject, "abatementString": "x"})),
+        (
+            "inv-1",
+            json!({"resourceType": "Task", "status": "requested", "intent": "order",
+            "authoredOn": "2026-01-03T00:00:00Z", "lastModified": "2026-01-02T00:00:00Z"}),
+        ),
+        (
+            "ctm-1",
+            json!({"resourceType": "CareTeam",
+            "participant": [{"member": {"reference": "Patient/1"}, "onBehalfOf": {"reference": "Organization/1"}}]}),
+        ),
+        ("pat-1", json!({"resourceType": "Patient", "contact": [{"gender": "female"}]})),
+        ("dom-2", json!({"resourceType": "Patient", "contained": [{"resourceType": "Patient", "contained": []}]})),
+    ] {
+        let outcome = examine(resource);
+        assert!(errors(&outcome).iter().any(|(_, rule)| *rule == key), "{key}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_vital_sign_that_does_not_hold_to_its_profile_is_a_warning() {
+    let outcome = examine(json!({"resourceType": "Observation", "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]}}));
+    assert!(!outcome.has_errors());
+    assert!(outcome.0.iter().any(|issue| issue.rule == "vital-signs"), "{outcome:?}");
+}
+
+#[test]
+fn a_hostile_resource_costs_no_more_than_a_moment() {
+    let wrong: Vec<Value> =
+        (0..20_000).map(|_| json!({"detail": {"status": "zzzzzzzzzzzzzzzzzzzz"}, "x": 1})).collect();
+    let claims: Vec<String> = (0..20_000).map(|number| format!("http://x/{number}")).collect();
+    let started = std::time::Instant::now();
+    let outcome = careplan(|plan| {
+        plan["activity"] = wrong.into();
+        plan["meta"]["profile"] = json!(claims);
+        plan["identifier"] = json!([{"system": "a"}]);
+    });
+    assert_eq!(outcome.0.len(), 101);
+    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_coding_of_an_open_system_is_not_refused_and_what_is_not_checked_is_said() {
+    let url = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-Condition";
+    assert!(
+        profiles().unsaid(url).iter().any(|unsaid| unsaid.contains("http://snomed.info/sct")),
+        "{:?}",
+        profiles().unsaid(url)
+    );
+}

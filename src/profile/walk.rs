@@ -1,0 +1,346 @@
+//! A resource against its base definition, element by element.
+//!
+//! The walk knows structure: which members an object may have, how often, of which type and format, from which
+//! required codes, and what a reference may point at. Where it meets a resource it also applies the profiles
+//! which that resource claims, and where it meets an extension whose definition we hold, that definition.
+
+use serde_json::{Map, Value};
+
+use crate::fhir::Issue;
+
+use super::Profiles;
+use super::facts::bare;
+use super::found::{Findings, Place, describe, listed, shown};
+use super::primitive::{Misfit, Primitive};
+use super::table::{Field, FieldType, Node, Table};
+use super::terminology::Membership;
+use super::{binding, pointing};
+
+/// Deeper than any reader of ours lets in; a guard for values built elsewhere.
+const DEPTH_MAX: usize = 128;
+/// Not a list of codes but a grammar (BCP 13), which R4's own `json` and `xml` break.
+const MIME_TYPES: &str = "http://hl7.org/fhir/ValueSet/mimetypes";
+const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
+
+pub struct Walk<'a> {
+    pub profiles: &'a Profiles,
+    pub findings: Findings,
+    pub place: Place<'a>,
+    /// The `contained` of the resource around.
+    contained: Option<&'a Value>,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(profiles: &'a Profiles, kind: &'a str) -> Walk<'a> {
+        Walk { profiles, findings: Findings::default(), place: Place::of(kind), contained: None }
+    }
+
+    pub fn say(&mut self, issue: Issue) {
+        self.findings.add(&self.place, issue);
+    }
+
+    pub fn error(&mut self, code: &'static str, rule: &'static str, text: String) {
+        self.say(Issue::error(code, rule, text));
+    }
+
+    /// The walk stands at an element of that name.
+    pub fn is_at(&self, name: &str) -> bool {
+        self.place.steps.last().is_some_and(|step| step.name == name)
+    }
+
+    /// A resource, wherever it is: at the root, contained, or in a Bundle.
+    pub fn resource(&mut self, value: &'a Value, also: &[String]) {
+        let Some(object) = value.as_object() else {
+            return self.error("structure", "type", format!("expected a resource, found {}", describe(value)));
+        };
+        let Some(kind) = object.get("resourceType").and_then(Value::as_str) else {
+            return self.error("structure", "resource-type", "expected a resource with a `resourceType`".into());
+        };
+        let Some(table) = self.profiles.table(kind).filter(|_| self.profiles.knows(kind)) else {
+            return self.unknown_kind(kind);
+        };
+        let outside = self.contained;
+        if self.place.steps.last().is_none_or(|step| step.name != "contained") {
+            self.contained = object.get("contained");
+        } else if object.contains_key("contained") {
+            self.error("invariant", "dom-2", "expected no resource contained in a contained one".into());
+        }
+        self.object(object, table, 0, true);
+        self.claimed(value, kind, also);
+        if kind == "Observation" {
+            self.vital_sign(value);
+        }
+        self.contained = outside;
+    }
+
+    /// At the root nothing can be judged, so that is an error; inside, the rest still can.
+    fn unknown_kind(&mut self, kind: &str) {
+        let exists = pointing::exists(self.profiles, kind);
+        let issue = match (exists, self.place.steps.is_empty()) {
+            (true, true) => {
+                Issue::error("not-supported", "kind-unsupported", format!("`{}` has no definition here", shown(kind)))
+            }
+            (true, false) => Issue::warning(
+                "not-supported",
+                "kind-unchecked",
+                format!("`{}` has no definition here and was not checked", shown(kind)),
+            ),
+            (false, _) => {
+                Issue::error("structure", "kind-unknown", format!("`{}` is no resource type of R4", shown(kind)))
+            }
+        };
+        self.say(issue);
+    }
+
+    fn object(&mut self, object: &'a Map<String, Value>, table: &'a Table, node: usize, is_resource: bool) {
+        if object.is_empty() {
+            return self.error("structure", "empty", "expected a value or children, found an empty object".into());
+        }
+        if self.place.steps.len() > DEPTH_MAX {
+            return self.error("too-costly", "depth", format!("nested deeper than {DEPTH_MAX} levels"));
+        }
+        let node: &'a Node = &table.nodes[node];
+        let mut counts = vec![0_usize; node.fields.len()];
+        let mut chosen: Vec<Option<&str>> = vec![None; node.fields.len()];
+        for (at, (json, value)) in object.iter().enumerate() {
+            if is_resource && json == "resourceType" {
+                continue;
+            }
+            let name = json.strip_prefix('_').unwrap_or(json);
+            let found = node.find(name).filter(|(_, _, kind)| name == json || kind.primitive.is_some());
+            let Some((index, field, kind)) = found else {
+                self.place.push(json, at);
+                let known = nearest(node, name);
+                let text = format!("`{}` is no element of {}{known}", shown(json), table.type_name);
+                self.error("structure", "unknown-element", text);
+                self.place.steps.pop();
+                continue;
+            };
+            self.place.push(&field.name, at);
+            if let Some(other) = chosen[index].replace(&kind.json).filter(|other| *other != kind.json) {
+                self.error("structure", "choice", format!("expected one type, found `{other}` and `{}`", kind.json));
+            }
+            if name != json {
+                if !object.contains_key(name) {
+                    counts[index] = self.siblings_only(value, field);
+                }
+            } else {
+                counts[index] = self.member(value, object.get(&format!("_{json}")), table, field, kind);
+            }
+            self.place.steps.pop();
+        }
+        for (field, count) in node.fields.iter().zip(counts) {
+            if count < field.min as usize {
+                let text = format!("`{}` is required: expected at least {}, found {count}", field.name, field.min);
+                self.findings.add_missing(&self.place, &field.name, Issue::error("required", "cardinality-min", text));
+            } else if count > field.max as usize {
+                let text = format!("`{}` may occur at most {}, found {count}", field.name, field.max);
+                self.findings.add_missing(&self.place, &field.name, Issue::error("structure", "cardinality-max", text));
+            }
+        }
+        if table.type_name == "Extension" {
+            super::invariant::extension(self, object);
+        } else {
+            super::invariant::object(self, table, object, is_resource);
+        }
+    }
+
+    /// A member with a value; answers how often it occurs.
+    fn member(
+        &mut self,
+        value: &'a Value,
+        sibling: Option<&'a Value>,
+        table: &'a Table,
+        field: &'a Field,
+        kind: &'a FieldType,
+    ) -> usize {
+        match (field.is_list, value) {
+            (true, Value::Array(list)) if list.is_empty() => {
+                self.error("structure", "empty", "expected at least one item, found an empty list".into());
+                1
+            }
+            (true, Value::Array(list)) => {
+                let siblings = sibling.and_then(Value::as_array);
+                if let Some(sibling) = sibling {
+                    self.padded(list, sibling, kind);
+                }
+                for (item, value) in list.iter().enumerate() {
+                    self.place.set_item(Some(item));
+                    let beside = siblings.and_then(|list| list.get(item)).filter(|value| !value.is_null());
+                    match (value, kind.primitive) {
+                        (Value::Null, Some(_)) if beside.is_some() => self.siblings(beside),
+                        (Value::Null, _) => {
+                            self.error("structure", "null", "expected a value, found `null` that pads nothing".into())
+                        }
+                        _ => self.value(value, beside, table, field, kind),
+                    }
+                }
+                self.place.set_item(None);
+                list.len()
+            }
+            (true, value) => {
+                self.error("structure", "json-type", format!("expected a list, found {}", describe(value)));
+                1
+            }
+            (false, Value::Array(_)) => {
+                self.error("structure", "json-type", "expected a single value, found a list".into());
+                1
+            }
+            (false, Value::Null) => {
+                self.error("structure", "null", "expected a value, found `null`".into());
+                1
+            }
+            (false, value) => {
+                self.value(value, sibling, table, field, kind);
+                1
+            }
+        }
+    }
+
+    /// `_given` beside `given`: a list of equal length, `null` where there is nothing to say.
+    fn padded(&mut self, list: &[Value], sibling: &Value, kind: &FieldType) {
+        let len = sibling.as_array().map_or(0, Vec::len);
+        if len != list.len() {
+            let text = format!("expected `_{0}` as a list as long as `{0}` ({1}), found {len}", kind.json, list.len());
+            self.error("structure", "null", text);
+        }
+    }
+
+    /// A primitive element with id or extensions and no value at all.
+    fn siblings_only(&mut self, sibling: &'a Value, field: &'a Field) -> usize {
+        match (field.is_list, sibling) {
+            (true, Value::Array(list)) if !list.is_empty() => {
+                for (item, sibling) in list.iter().enumerate() {
+                    self.place.set_item(Some(item));
+                    self.siblings(Some(sibling));
+                }
+                self.place.set_item(None);
+                list.len()
+            }
+            (true, other) => {
+                self.error("structure", "json-type", format!("expected a list, found {}", describe(other)));
+                1
+            }
+            (false, other) => {
+                self.siblings(Some(other));
+                1
+            }
+        }
+    }
+
+    fn siblings(&mut self, sibling: Option<&'a Value>) {
+        let Some(sibling) = sibling else { return };
+        match (sibling.as_object(), self.profiles.table("Element")) {
+            (Some(object), Some(table)) => self.object(object, table, 0, false),
+            (None, _) => self.error(
+                "structure",
+                "json-type",
+                format!("expected an object with `id` or `extension`, found {}", describe(sibling)),
+            ),
+            _ => {}
+        }
+    }
+
+    fn value(
+        &mut self,
+        value: &'a Value,
+        sibling: Option<&'a Value>,
+        table: &'a Table,
+        field: &'a Field,
+        kind: &'a FieldType,
+    ) {
+        if let Some(primitive) = kind.primitive {
+            self.siblings(sibling);
+            return self.primitive(value, primitive, field);
+        }
+        if kind.code == "Resource" {
+            return self.resource(value, &[]);
+        }
+        let Some(object) = value.as_object() else {
+            return self.error(
+                "structure",
+                "json-type",
+                format!("expected {} as an object, found {}", article(&kind.code), describe(value)),
+            );
+        };
+        match field.node {
+            Some(node) => self.object(object, table, node, false),
+            None => {
+                let Some(table) = self.profiles.table(&kind.code) else { return };
+                self.object(object, table, 0, false);
+            }
+        }
+        match kind.code.as_str() {
+            "Extension" => self.extension(value),
+            "Reference" => {
+                if let Some(issue) = pointing::problem(self.profiles, self.contained, object, &kind.targets) {
+                    self.say(issue);
+                }
+            }
+            _ => {}
+        }
+        if let Some(url) = &field.required {
+            self.bound(value, url);
+        }
+    }
+
+    fn primitive(&mut self, value: &Value, primitive: Primitive, field: &Field) {
+        match primitive.check(value) {
+            Err(Misfit::Json(expected)) => {
+                self.error("structure", "json-type", format!("expected {expected}, found {}", describe(value)));
+            }
+            Err(Misfit::Format(expected)) => {
+                self.error("value", "format", format!("expected {expected} ({primitive})"))
+            }
+            Ok(()) => {
+                if let Some(url) = &field.required {
+                    self.bound(value, url);
+                }
+            }
+        }
+    }
+
+    fn bound(&mut self, value: &Value, url: &str) {
+        if url == MIME_TYPES {
+            return;
+        }
+        let Some(set) = self.profiles.set(url) else { return self.unbound(url) };
+        match binding::judge(set, value) {
+            Membership::Member => {}
+            Membership::Unknown => self.unbound(url),
+            Membership::Stranger if self.findings.is_full() => self.findings.leave_out_error(),
+            Membership::Stranger => self.error("code-invalid", "binding", binding::sentence(set, url, "", value)),
+        }
+    }
+
+    fn unbound(&mut self, url: &str) {
+        let text = format!("the code was not checked: `{}` cannot be listed here", shown(url));
+        self.say(Issue::information("binding-unchecked", text));
+    }
+}
+
+fn nearest(node: &Node, name: &str) -> String {
+    let lower = name.to_lowercase();
+    let close = |field: &&Field| {
+        let known = field.name.to_lowercase();
+        known == lower
+            || known.trim_end_matches('s') == lower.trim_end_matches('s')
+            || (field.is_choice && lower.starts_with(&known))
+    };
+    match node.fields.iter().find(close) {
+        Some(field) => format!("; is it {}?", listed(field.types.iter().take(3).map(|kind| kind.json.as_str()))),
+        None => String::new(),
+    }
+}
+
+fn article(type_name: &str) -> String {
+    let an = type_name.starts_with(['A', 'E', 'I', 'O', 'U']);
+    format!("{} {type_name}", if an { "an" } else { "a" })
+}
+
+/// The end of a canonical, which is how people name it.
+pub fn last(canonical: &str) -> &str {
+    let canonical = bare(canonical);
+    let short = canonical.rsplit('/').next().unwrap_or(canonical);
+    if canonical.starts_with(CORE) || short.len() > 3 { short } else { canonical }
+}

@@ -1,0 +1,117 @@
+//! Build, bind, spawn, stop in order; the only place that spawns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::auth::Keys;
+use crate::config::Config;
+use crate::delivery::{self, Courier};
+use crate::gateway::{self, Clock, Context, Ids, Request, enroll};
+use crate::profile::{Package, Profiles};
+use crate::store::Store;
+use crate::{console, http};
+
+/// How often the sequencer numbers the log and the clock's own changes are looked for.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Opens the database, migrates it unless told not to, and brings everything together.
+///
+/// # Errors
+/// One line for the operator.
+pub async fn context(config: Config, migrate: bool, clock: Clock, ids: Ids) -> Result<Context, String> {
+    let store =
+        Store::open(&config.database.url, config.database.connections).await.map_err(|fault| fault.to_string())?;
+    if migrate {
+        store.migrate().await.map_err(|fault| fault.to_string())?;
+    }
+    let keys: Keys = enroll::keys(&store).await?;
+    let profiles = imported(&store).await?;
+    Context::new(store, profiles, config, keys, clock, ids)
+}
+
+/// An imported package as the database keeps it.
+#[derive(Serialize, Deserialize)]
+pub struct PackageDocument {
+    pub name: String,
+    pub version: String,
+    pub files: Vec<(String, String)>,
+}
+
+/// The bundled definitions and those of packages that were imported into this database.
+async fn imported(store: &Store) -> Result<Profiles, String> {
+    let mut profiles = Profiles::bundled();
+    for document in store.documents("package").await.map_err(|fault| fault.to_string())? {
+        let PackageDocument { name, version, files } =
+            serde_json::from_str(&document).map_err(|error| error.to_string())?;
+        let files: Vec<(String, Vec<u8>)> = files.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
+        profiles = profiles.with(Package::from_files(&name, &version, &files));
+    }
+    Ok(profiles)
+}
+
+/// All routes: the API and the console.
+pub fn app(ctx: &Arc<Context>) -> Router {
+    http::router(ctx.clone()).merge(console::router(ctx.clone()))
+}
+
+/// Serves until the process is asked to stop; then finishes what was begun.
+///
+/// # Errors
+/// That the address cannot be bound.
+pub async fn serve(ctx: Arc<Context>, listener: TcpListener) -> Result<(), String> {
+    let courier = Courier::new(&ctx.config.delivery)?;
+    let (stop, stopped) = watch::channel(false);
+    let sending = tokio::spawn(delivery::work(ctx.clone(), courier, stopped.clone()));
+    let ticking = tokio::spawn(tick(ctx.clone(), stopped));
+    let served = axum::serve(listener, app(&ctx)).with_graceful_shutdown(asked_to_stop()).await;
+    stop.send_replace(true);
+    let _ = tokio::join!(sending, ticking);
+    // What the last requests wrote gets its numbers too.
+    gateway::number(&ctx).await.map_err(|fault| fault.to_string())?;
+    served.map_err(|error| error.to_string())
+}
+
+/// Numbers the log and releases what time alone has changed.
+async fn tick(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let numbered = gateway::number(&ctx).await;
+        if let Err(fault) = &numbered {
+            tracing::warn!(cause = %fault, "the log was not numbered this time");
+        }
+        let request = Request { id: ctx.ids.in_bucket(0, ctx.now()) };
+        if let Err(error) = gateway::recheck(&ctx, &request).await {
+            tracing::warn!(?error, "referrals were not rechecked this time");
+        }
+        // A full batch means that more waits.
+        let rest = if numbered.is_ok_and(|count| count >= 500) { Duration::ZERO } else { TICK };
+        tokio::select! {
+            _ = tokio::time::sleep(rest) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+async fn asked_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let mut terminated = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(signal) => signal,
+            Err(_) => {
+                let _ = interrupted.await;
+                return;
+            }
+        };
+        tokio::select! {
+            _ = interrupted => {}
+            _ = terminated.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupted.await;
+}

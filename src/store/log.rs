@@ -1,0 +1,193 @@
+//! The log's rows: records that are only added, and the chain that numbers them.
+
+use crate::fhir::Instant;
+
+use super::sql::{Bind, Sql};
+use super::{Fault, Store, Tx};
+
+/// One request's record, as `audit` wrote it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub bucket: i64,
+    pub id: String,
+    pub at: Instant,
+    /// Who asked.
+    pub partner: String,
+    pub patient: Option<String>,
+    pub verdict: String,
+    pub body: String,
+    /// Who may read it besides: whose data it was.
+    pub parties: Vec<String>,
+}
+
+/// A record as it is read back, with its number once it has one.
+#[derive(Clone, Debug)]
+pub struct LogRow {
+    pub id: String,
+    pub at: Instant,
+    pub body: String,
+    pub number: Option<i64>,
+}
+
+/// A link of the chain with what it is a link of; a record that is gone is `None`.
+#[derive(Clone, Debug)]
+pub struct Chained {
+    pub number: i64,
+    pub record: String,
+    pub hash: String,
+    pub content: Option<(Instant, String)>,
+}
+
+/// What a page of the log shows.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The partner that reads: receiver, or origin of what was received. `None` sees all (the operator).
+    pub party: Option<String>,
+    pub id: Option<String>,
+    pub patient: Option<String>,
+    pub recipient: Option<String>,
+    pub verdict: Option<String>,
+    pub from: Option<Instant>,
+    pub until: Option<Instant>,
+    pub limit: usize,
+}
+
+impl Tx {
+    /// Adds one record, to be numbered within a second.
+    pub async fn record(&mut self, record: &Record) -> Result<(), Fault> {
+        self.records(std::slice::from_ref(record)).await
+    }
+
+    /// Adds several records in as many statements as one takes.
+    pub async fn records(&mut self, records: &[Record]) -> Result<(), Fault> {
+        let rows = records.iter().map(|record| {
+            vec![
+                record.bucket.into(),
+                record.id.as_str().into(),
+                record.at.0.into(),
+                record.partner.as_str().into(),
+                record.patient.as_deref().into(),
+                record.verdict.as_str().into(),
+                record.body.as_str().into(),
+            ]
+        });
+        let sql = Sql::new("INSERT INTO record (bucket, id, at, partner, patient, verdict, body) VALUES ").rows(rows);
+        self.inner.execute(sql).await?;
+        let waiting =
+            records.iter().map(|record| vec![record.bucket.into(), record.id.as_str().into(), record.at.0.into()]);
+        self.inner.execute(Sql::new("INSERT INTO unchained (bucket, record, at) VALUES ").rows(waiting)).await?;
+        let parties: Vec<Vec<Bind>> = records
+            .iter()
+            .flat_map(|record| {
+                let mut all = record.parties.clone();
+                all.push(record.partner.clone());
+                all.sort();
+                all.dedup();
+                all.into_iter().map(|partner| {
+                    vec![record.bucket.into(), record.id.as_str().into(), partner.into(), record.at.0.into()]
+                })
+            })
+            .collect();
+        let sql = Sql::new("INSERT INTO record_party (bucket, record, partner, at) VALUES ").rows(parties);
+        self.inner.execute(sql).await.map(|_| ())
+    }
+
+    /// The last link.
+    pub async fn chain_head(&mut self) -> Result<Option<(i64, String)>, Fault> {
+        let rows = self.inner.fetch(Sql::new("SELECT number, hash FROM chain ORDER BY number DESC LIMIT 1")).await?;
+        Ok(rows.first().map(|row| (row.int(0), row.text(1))))
+    }
+
+    /// Records that wait for a number, oldest first, as (bucket, id, at, body).
+    pub async fn unchained(&mut self, limit: usize) -> Result<Vec<(i64, String, Instant, String)>, Fault> {
+        let sql = Sql::new("SELECT u.bucket, u.record, r.at, r.body FROM unchained u")
+            .push(" JOIN record r ON r.bucket = u.bucket AND r.id = u.record ORDER BY u.at, u.record LIMIT ")
+            .bind(limit as i64);
+        let rows = self.inner.fetch(sql).await?;
+        Ok(rows.into_iter().map(|mut row| (row.int(0), row.text(1), Instant(row.int(2)), row.take_text(3))).collect())
+    }
+
+    /// Adds links; two sequencers that take the same number cannot both commit.
+    pub async fn chain(&mut self, links: &[(i64, i64, String, String)]) -> Result<(), Fault> {
+        for chunk in links.chunks(200) {
+            let rows = chunk.iter().map(|(number, bucket, record, hash)| {
+                vec![(*number).into(), (*bucket).into(), record.as_str().into(), hash.as_str().into()]
+            });
+            self.inner.execute(Sql::new("INSERT INTO chain (number, bucket, record, hash) VALUES ").rows(rows)).await?;
+            let done = Sql::new("DELETE FROM unchained WHERE ").any(chunk, |sql, (_, bucket, record, _)| {
+                sql.push("(bucket = ").bind(*bucket).push(" AND record = ").bind(record.as_str()).push(")")
+            });
+            self.inner.execute(done).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Links in order, from behind `number`.
+    pub async fn chained(&self, number: i64, limit: usize) -> Result<Vec<Chained>, Fault> {
+        let sql = Sql::new("SELECT c.number, c.record, c.hash, r.at, r.body FROM chain c")
+            .push(" LEFT JOIN record r ON r.bucket = c.bucket AND r.id = c.record WHERE c.number > ")
+            .bind(number)
+            .push(" ORDER BY c.number LIMIT ")
+            .bind(limit as i64);
+        let rows = self.db.fetch(sql).await?;
+        let link = |mut row: super::db::Row| {
+            let body = row.maybe_text(4).is_some().then(|| row.take_text(4));
+            let content = body.map(|body| (Instant(row.int(3)), body));
+            Chained { number: row.int(0), record: row.text(1), hash: row.text(2), content }
+        };
+        Ok(rows.into_iter().map(link).collect())
+    }
+
+    /// How many records the log has, and how many of them wait for a number.
+    pub async fn log_size(&self) -> Result<(i64, i64), Fault> {
+        let rows =
+            self.db.fetch(Sql::new("SELECT (SELECT COUNT(*) FROM record), (SELECT COUNT(*) FROM unchained)")).await?;
+        Ok(rows.first().map_or((0, 0), |row| (row.int(0), row.int(1))))
+    }
+
+    /// Records that neither have a number nor wait for one: somebody put them there behind our back.
+    pub async fn strays(&self) -> Result<Vec<String>, Fault> {
+        let sql = Sql::new("SELECT r.id FROM record r WHERE NOT EXISTS")
+            .push(" (SELECT 1 FROM chain c WHERE c.bucket = r.bucket AND c.record = r.id) AND NOT EXISTS")
+            .push(" (SELECT 1 FROM unchained u WHERE u.bucket = r.bucket AND u.record = r.id) ORDER BY r.at LIMIT 10");
+        Ok(self.db.fetch(sql).await?.iter().map(|row| row.text(0)).collect())
+    }
+
+    /// The log, newest first.
+    pub async fn log(&self, filter: &Filter) -> Result<Vec<LogRow>, Fault> {
+        let mut sql = Sql::new("SELECT r.id, r.at, r.body, c.number FROM record r")
+            .push(" LEFT JOIN chain c ON c.bucket = r.bucket AND c.record = r.id WHERE 1 = 1");
+        if let Some(party) = &filter.party {
+            sql = sql
+                .push(" AND EXISTS (SELECT 1 FROM record_party p WHERE p.bucket = r.bucket AND p.record = r.id AND p.partner = ")
+                .bind(party.as_str())
+                .push(")");
+        }
+        if let Some(id) = &filter.id {
+            sql = sql.push(" AND r.id = ").bind(id.as_str());
+        }
+        if let Some(patient) = &filter.patient {
+            sql = sql.push(" AND r.patient = ").bind(patient.as_str());
+        }
+        if let Some(recipient) = &filter.recipient {
+            sql = sql.push(" AND r.partner = ").bind(recipient.as_str());
+        }
+        if let Some(verdict) = &filter.verdict {
+            sql = sql.push(" AND r.verdict = ").bind(verdict.as_str());
+        }
+        if let Some(from) = filter.from {
+            sql = sql.push(" AND r.at >= ").bind(from.0);
+        }
+        if let Some(until) = filter.until {
+            sql = sql.push(" AND r.at < ").bind(until.0);
+        }
+        sql = sql.push(" ORDER BY r.at DESC, r.id DESC LIMIT ").bind(filter.limit as i64);
+        let row = |mut row: super::db::Row| {
+            let number = Some(row.int(3)).filter(|number| *number > 0);
+            LogRow { id: row.text(0), at: Instant(row.int(1)), body: row.take_text(2), number }
+        };
+        Ok(self.db.fetch(sql).await?.into_iter().map(row).collect())
+    }
+}

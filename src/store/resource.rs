@@ -1,0 +1,317 @@
+//! Resources: written in place with their history, read within a reach.
+
+use crate::consent::{Reach, Right};
+use crate::fhir::search::Entry;
+use crate::fhir::{Instant, Resource};
+use crate::profile::Valid;
+
+use super::bucket::bucket_in;
+use super::db::Row;
+use super::sql::Sql;
+use super::{Fault, Store, Tx, index, reach};
+
+/// A row as it is stored.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub bucket: i64,
+    pub kind: String,
+    pub id: String,
+    pub version: i64,
+    pub updated_at: Instant,
+    pub deleted: bool,
+    /// The partner that brought it in, by id.
+    pub origin: String,
+    /// A second partner that has it by right: a Task's requester, a Consent's custodian.
+    pub holder: Option<String>,
+    /// The first patient it is about.
+    pub patient: Option<String>,
+    /// The bytes that are answered.
+    pub body: String,
+}
+
+/// Where a resource goes and what of it is kept beside its body.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub bucket: i64,
+    pub origin: String,
+    pub holder: Option<String>,
+    pub patients: Vec<String>,
+    /// The confidentiality rank, -1 when unclassified.
+    pub rank: i64,
+    /// Security labels as (system, code).
+    pub labels: Vec<(String, String)>,
+    pub entries: Vec<Entry>,
+}
+
+const COLUMNS: &str =
+    "r.bucket, r.kind, r.id, r.version, r.updated_at, r.deleted, r.origin, r.holder, r.patient, r.body";
+
+impl Stored {
+    pub(super) fn columns() -> &'static str {
+        COLUMNS
+    }
+
+    pub(super) fn of(mut row: Row) -> Stored {
+        Stored {
+            bucket: row.int(0),
+            kind: row.text(1),
+            id: row.text(2),
+            version: row.int(3),
+            updated_at: Instant(row.int(4)),
+            deleted: row.int(5) != 0,
+            origin: row.text(6),
+            holder: row.maybe_text(7),
+            patient: row.maybe_text(8),
+            body: row.take_text(9),
+        }
+    }
+
+    /// The body, parsed; `None` for a deletion.
+    pub fn resource(&self) -> Option<Resource> {
+        crate::fhir::read::resource(self.body.as_bytes()).ok()
+    }
+
+    /// By what right it may leave without a question.
+    pub fn right(&self) -> Right<'_> {
+        Right { kind: &self.kind, origin: &self.origin, holder: self.holder.as_deref() }
+    }
+
+    /// Whether a partner has it by right, whatever consent says (rules.md 5, 13, 17).
+    pub fn belongs_to(&self, partner: &str) -> bool {
+        self.origin == partner || self.holder.as_deref() == Some(partner)
+    }
+}
+
+impl Store {
+    /// The bucket of an id, as the id or the look-up table says it.
+    pub async fn bucket_of(&self, kind: &str, id: &str) -> Result<Option<i64>, Fault> {
+        // An id of somebody else's making may look like ours: then the table knows better.
+        let rows = self.db.fetch(lookup(kind, id)).await?;
+        Ok(rows.first().map(|row| row.int(0)).or_else(|| bucket_in(id)))
+    }
+
+    /// The current version, if it is in reach; deletions included.
+    pub async fn read(&self, kind: &str, id: &str, within: &Reach) -> Result<Option<Stored>, Fault> {
+        let Some(bucket) = self.bucket_of(kind, id).await? else { return Ok(None) };
+        let sql = reach::visible(one(bucket, kind, id).push(" AND "), within, kind);
+        Ok(self.db.fetch(sql).await?.into_iter().next().map(Stored::of))
+    }
+
+    /// All versions but the current one, newest first, of a resource that is in reach now.
+    pub async fn history(&self, current: &Stored, before: i64, limit: usize) -> Result<Vec<Stored>, Fault> {
+        let sql = Sql::new("SELECT ")
+            .push(COLUMNS)
+            .push(" FROM history r WHERE r.bucket = ")
+            .bind(current.bucket)
+            .push(" AND r.kind = ")
+            .bind(current.kind.as_str())
+            .push(" AND r.id = ")
+            .bind(current.id.as_str())
+            .push(" AND r.version < ")
+            .bind(before)
+            .push(" ORDER BY r.version DESC LIMIT ")
+            .bind(limit as i64);
+        Ok(self.db.fetch(sql).await?.into_iter().map(Stored::of).collect())
+    }
+
+    /// One earlier version of a resource that is in reach now.
+    pub async fn vread(&self, current: &Stored, version: i64) -> Result<Option<Stored>, Fault> {
+        let sql = Sql::new("SELECT ")
+            .push(COLUMNS)
+            .push(" FROM history r WHERE r.bucket = ")
+            .bind(current.bucket)
+            .push(" AND r.kind = ")
+            .bind(current.kind.as_str())
+            .push(" AND r.id = ")
+            .bind(current.id.as_str())
+            .push(" AND r.version = ")
+            .bind(version);
+        Ok(self.db.fetch(sql).await?.into_iter().next().map(Stored::of))
+    }
+
+    /// The current version whoever asks. For decisions alone: what comes of it is read again within a reach.
+    pub async fn for_decision(&self, kind: &str, id: &str) -> Result<Option<Stored>, Fault> {
+        let Some(bucket) = self.bucket_of(kind, id).await? else { return Ok(None) };
+        Ok(self.db.fetch(one(bucket, kind, id)).await?.into_iter().next().map(Stored::of))
+    }
+
+    /// What decisions about a person read: Consents and what they point at, in the order recorded. For decisions
+    /// alone; nothing of it is ever answered.
+    pub async fn grounds(&self, patient: &str) -> Result<Vec<Stored>, Fault> {
+        let bucket = self.bucket_of("Patient", patient).await?;
+        let Some(bucket) = bucket else { return Ok(Vec::new()) };
+        Ok(self.db.fetch(grounds(bucket, patient)).await?.into_iter().map(Stored::of).collect())
+    }
+
+    /// Everything of one person that a condition must be worked out on, resource by resource, because SQL cannot
+    /// carry it. For decisions alone.
+    pub async fn record_of(&self, patient: &str) -> Result<Vec<Stored>, Fault> {
+        let sql = Sql::new("SELECT ")
+            .push(COLUMNS)
+            .push(" FROM resource r WHERE r.deleted = 0 AND r.bucket IN (SELECT bucket FROM further_patient WHERE patient = ")
+            .bind(patient)
+            .push(" UNION SELECT ")
+            .bind(self.bucket_of("Patient", patient).await?.unwrap_or(-1))
+            .push(") AND (r.patient = ")
+            .bind(patient)
+            .push(" OR EXISTS (SELECT 1 FROM further_patient f WHERE f.bucket = r.bucket AND f.kind = r.kind")
+            .push(" AND f.id = r.id AND f.patient = ")
+            .bind(patient)
+            .push("))");
+        Ok(self.db.fetch(sql).await?.into_iter().map(Stored::of).collect())
+    }
+}
+
+impl Tx {
+    /// The current version as this transaction sees it. For the write path, which judges it itself.
+    pub async fn current(&mut self, kind: &str, id: &str) -> Result<Option<Stored>, Fault> {
+        let rows = self.inner.fetch(lookup(kind, id)).await?;
+        let Some(bucket) = rows.first().map(|row| row.int(0)).or_else(|| bucket_in(id)) else { return Ok(None) };
+        Ok(self.inner.fetch(one(bucket, kind, id)).await?.into_iter().next().map(Stored::of))
+    }
+
+    /// As [`Store::grounds`], seeing what this transaction wrote.
+    pub async fn grounds(&mut self, bucket: i64, patient: &str) -> Result<Vec<Stored>, Fault> {
+        Ok(self.inner.fetch(grounds(bucket, patient)).await?.into_iter().map(Stored::of).collect())
+    }
+
+    /// Writes a new version. `replaces` is the version that it was made from, `None` for a new resource.
+    ///
+    /// Answers whether it was written; `false` means that another version came in between, or that the id is taken.
+    pub async fn put(&mut self, valid: &Valid, place: &Place, replaces: Option<i64>) -> Result<bool, Fault> {
+        let resource = valid.resource();
+        let (kind, id) = (resource.kind(), resource.id().unwrap_or(""));
+        let updated_at = resource.updated_at().unwrap_or(Instant(0));
+        let body = resource.value().to_string();
+        let written = match replaces {
+            None => {
+                if bucket_in(id) != Some(place.bucket) {
+                    self.remember_bucket(kind, id, place.bucket).await?;
+                }
+                let sql = Sql::new(
+                    "INSERT INTO resource (bucket, kind, id, version, updated_at, deleted, origin, holder, patient, rank, body) VALUES (",
+                )
+                .bind(place.bucket)
+                .push(", ")
+                .bind(kind)
+                .push(", ")
+                .bind(id)
+                .push(", ")
+                .bind(resource.version())
+                .push(", ")
+                .bind(updated_at.0)
+                .push(", 0, ")
+                .bind(place.origin.as_str())
+                .push(", ")
+                .bind(place.holder.as_deref())
+                .push(", ")
+                .bind(place.patients.first().map(String::as_str))
+                .push(", ")
+                .bind(place.rank)
+                .push(", ")
+                .bind(body)
+                .push(") ON CONFLICT (bucket, kind, id) DO NOTHING");
+                self.inner.execute(sql).await?
+            }
+            Some(seen) => {
+                self.keep_version(place.bucket, kind, id, seen).await?;
+                let sql = Sql::new("UPDATE resource SET version = ")
+                    .bind(resource.version())
+                    .push(", updated_at = ")
+                    .bind(updated_at.0)
+                    .push(", deleted = 0, holder = ")
+                    .bind(place.holder.as_deref())
+                    .push(", patient = ")
+                    .bind(place.patients.first().map(String::as_str))
+                    .push(", rank = ")
+                    .bind(place.rank)
+                    .push(", body = ")
+                    .bind(body);
+                let changed = self.inner.execute(same_version(sql, place.bucket, kind, id, seen)).await?;
+                if changed == 1 {
+                    self.forget_index(place.bucket, kind, id).await?;
+                }
+                changed
+            }
+        };
+        if written == 1 {
+            index::write(&mut self.inner, kind, id, place).await?;
+        }
+        Ok(written == 1)
+    }
+
+    /// Marks a deletion as a new version without a body.
+    pub async fn delete(&mut self, current: &Stored, updated_at: Instant) -> Result<bool, Fault> {
+        self.keep_version(current.bucket, &current.kind, &current.id, current.version).await?;
+        let sql = Sql::new("UPDATE resource SET deleted = 1, body = '', version = ")
+            .bind(current.version + 1)
+            .push(", updated_at = ")
+            .bind(updated_at.0);
+        let sql = same_version(sql, current.bucket, &current.kind, &current.id, current.version);
+        let changed = self.inner.execute(sql).await?;
+        index::erase(&mut self.inner, current.bucket, &current.kind, &current.id).await?;
+        Ok(changed == 1)
+    }
+
+    async fn forget_index(&mut self, bucket: i64, kind: &str, id: &str) -> Result<(), Fault> {
+        index::erase(&mut self.inner, bucket, kind, id).await
+    }
+
+    async fn remember_bucket(&mut self, kind: &str, id: &str, bucket: i64) -> Result<(), Fault> {
+        let sql = Sql::new("INSERT INTO id_bucket (kind, id, bucket) VALUES (")
+            .bind(kind)
+            .push(", ")
+            .bind(id)
+            .push(", ")
+            .bind(bucket)
+            .push(") ON CONFLICT (kind, id) DO NOTHING");
+        self.inner.execute(sql).await.map(|_| ())
+    }
+
+    /// Moves what is current into the history, once, whoever wins the update that follows.
+    async fn keep_version(&mut self, bucket: i64, kind: &str, id: &str, seen: i64) -> Result<(), Fault> {
+        let sql = Sql::new(
+            "INSERT INTO history (bucket, kind, id, version, updated_at, deleted, origin, holder, patient, body)",
+        )
+        .push(" SELECT bucket, kind, id, version, updated_at, deleted, origin, holder, patient, body FROM resource");
+        let sql = same_version(sql, bucket, kind, id, seen);
+        self.inner.execute(sql.push(" ON CONFLICT (bucket, kind, id, version) DO NOTHING")).await.map(|_| ())
+    }
+}
+
+fn lookup(kind: &str, id: &str) -> Sql {
+    Sql::new("SELECT bucket FROM id_bucket WHERE kind = ").bind(kind).push(" AND id = ").bind(id)
+}
+
+fn one(bucket: i64, kind: &str, id: &str) -> Sql {
+    Sql::new("SELECT ")
+        .push(COLUMNS)
+        .push(" FROM resource r WHERE r.bucket = ")
+        .bind(bucket)
+        .push(" AND r.kind = ")
+        .bind(kind)
+        .push(" AND r.id = ")
+        .bind(id)
+}
+
+fn same_version(sql: Sql, bucket: i64, kind: &str, id: &str, seen: i64) -> Sql {
+    sql.push(" WHERE bucket = ")
+        .bind(bucket)
+        .push(" AND kind = ")
+        .bind(kind)
+        .push(" AND id = ")
+        .bind(id)
+        .push(" AND version = ")
+        .bind(seen)
+}
+
+fn grounds(bucket: i64, patient: &str) -> Sql {
+    Sql::new("SELECT ")
+        .push(COLUMNS)
+        .push(" FROM resource r WHERE r.deleted = 0 AND r.bucket = ")
+        .bind(bucket)
+        .push(" AND r.patient = ")
+        .bind(patient)
+        .push(" AND r.kind IN ('Patient', 'Consent', 'CareTeam', 'RelatedPerson', 'Encounter', 'Provenance', 'Group')")
+        .push(" ORDER BY r.updated_at, r.id")
+}

@@ -1,0 +1,123 @@
+//! SQL text that runs on both databases, with its values.
+//!
+//! Text is `'static`, so that no value can slip into it; values go in by `bind` alone.
+
+/// A value for a placeholder.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Bind {
+    Int(i64),
+    Real(f64),
+    Text(String),
+    MaybeText(Option<String>),
+}
+
+impl From<i64> for Bind {
+    fn from(value: i64) -> Bind {
+        Bind::Int(value)
+    }
+}
+
+impl From<f64> for Bind {
+    fn from(value: f64) -> Bind {
+        Bind::Real(value)
+    }
+}
+
+impl From<&str> for Bind {
+    fn from(value: &str) -> Bind {
+        Bind::Text(value.to_string())
+    }
+}
+
+impl From<String> for Bind {
+    fn from(value: String) -> Bind {
+        Bind::Text(value)
+    }
+}
+
+impl From<Option<&str>> for Bind {
+    fn from(value: Option<&str>) -> Bind {
+        Bind::MaybeText(value.map(str::to_string))
+    }
+}
+
+/// A statement in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Sql {
+    pub(super) text: String,
+    pub(super) binds: Vec<Bind>,
+}
+
+impl Sql {
+    pub fn new(text: &'static str) -> Sql {
+        Sql { text: text.to_string(), binds: Vec::new() }
+    }
+
+    pub fn push(mut self, text: &'static str) -> Sql {
+        self.text.push_str(text);
+        self
+    }
+
+    pub fn bind(mut self, value: impl Into<Bind>) -> Sql {
+        self.binds.push(value.into());
+        self.text.push('$');
+        self.text.push_str(&self.binds.len().to_string());
+        self
+    }
+
+    /// `$3, $4, $5`; with no values, what matches nothing.
+    pub fn bind_list<T: Into<Bind>>(mut self, values: impl IntoIterator<Item = T>) -> Sql {
+        let mut first = true;
+        for value in values {
+            if !first {
+                self = self.push(", ");
+            }
+            self = self.bind(value);
+            first = false;
+        }
+        if first { self.push("NULL") } else { self }
+    }
+
+    /// `a OR b`, in brackets; with no parts, what is never true.
+    pub fn any<T>(self, parts: impl IntoIterator<Item = T>, each: impl FnMut(Sql, T) -> Sql) -> Sql {
+        self.joined(parts, " OR ", "1 = 0", each)
+    }
+
+    /// `a AND b`, in brackets; with no parts, what is always true.
+    pub fn all<T>(self, parts: impl IntoIterator<Item = T>, each: impl FnMut(Sql, T) -> Sql) -> Sql {
+        self.joined(parts, " AND ", "1 = 1", each)
+    }
+
+    fn joined<T>(
+        mut self,
+        parts: impl IntoIterator<Item = T>,
+        between: &'static str,
+        empty: &'static str,
+        mut each: impl FnMut(Sql, T) -> Sql,
+    ) -> Sql {
+        self = self.push("(");
+        let mut first = true;
+        for part in parts {
+            if !first {
+                self = self.push(between);
+            }
+            self = each(self, part);
+            first = false;
+        }
+        if first {
+            self = self.push(empty);
+        }
+        self.push(")")
+    }
+
+    /// `($1, $2), ($3, $4)`: the rows of an INSERT.
+    pub fn rows(mut self, rows: impl IntoIterator<Item = Vec<Bind>>) -> Sql {
+        let mut first = true;
+        for row in rows {
+            self = self.push(if first { "(" } else { ", (" });
+            self = self.bind_list(row).push(")");
+            first = false;
+        }
+        self
+    }
+}
