@@ -186,7 +186,8 @@ impl Seen {
         }
     }
 
-    fn version(self, caller: &Caller) -> Result<Version, Error> {
+    /// As this caller sees it.
+    pub(super) fn version(self, caller: &Caller) -> Result<Version, Error> {
         let Stored { kind, id, version, updated_at, deleted, .. } = self.stored.clone();
         if deleted {
             return Ok(Version { kind, id, version, updated_at, body: None });

@@ -113,9 +113,11 @@ async fn token(
         None => registered.into_iter().take(1).collect(),
         Some(asked) if !asked.is_empty() && asked.iter().all(|one| registered.contains(one)) => asked,
         Some(_) => {
-            return Err(
-                Refused::new("invalid_grant", "a purpose was asked for that is not registered for this client").into()
-            );
+            return Err(Refused::new(
+                "invalid_grant",
+                "a purpose was asked for that is not registered for this client",
+            )
+            .into());
         }
     };
     let claims = claims(ctx, Use::Access, &client.id, &client.partner, granted.to_string(), purposes, ttl_secs);

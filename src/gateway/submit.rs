@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::audit::{Disclosure, Record};
 use crate::auth::{Caller, Way};
-use crate::consent::Directive;
+use crate::consent::{Directive, Released};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::reference::is_id;
 use crate::fhir::{Instant, Issue, Outcome, Resource, Severity};
@@ -61,6 +61,8 @@ struct Planned {
     roles: Roles,
     full_url: Option<String>,
     notes: Vec<Issue>,
+    /// Rules of the Task's machine that the change breaks.
+    broken: Vec<Issue>,
 }
 
 /// Kinds whose writing may turn decisions about their person (rules.md 25).
@@ -127,7 +129,13 @@ async fn once(
     let bucket = planned.first().map(|one| one.bucket);
     tx.record(&record::row(&record, bucket)).await?;
     tx.commit().await?;
-    Ok(written.into_iter().flatten().collect())
+    let mut answers = Vec::with_capacity(written.len());
+    for (one, done) in planned.iter().zip(written.into_iter().flatten()) {
+        let own = one.origin == caller.partner()
+            || one.current.as_ref().is_some_and(|stored| stored.belongs_to(caller.partner()));
+        answers.push(if own || done.body.is_none() { done } else { view(ctx, caller, request, done).await? });
+    }
+    Ok(answers)
 }
 
 /// Finds what each change is made from, and whether this caller may make it.
@@ -171,6 +179,7 @@ fn create(ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Planned
         roles: Roles { requester: true, target: false },
         full_url: None,
         notes: Vec::new(),
+        broken: Vec::new(),
     })
 }
 
@@ -184,8 +193,7 @@ async fn update(
 ) -> Result<Planned, Error> {
     writable(ctx, caller, Interaction::Update, kind)?;
     same_identity(kind, id, resource)?;
-    let current = find(ctx, caller, request, kind, id).await?;
-    let Some(current) = current else {
+    let Some((current, view)) = find(ctx, caller, request, kind, id).await? else {
         return if may_name(ctx, caller, kind, id).await? {
             let made = create(ctx, caller, resource)?;
             Ok(Planned { id: id.to_string(), ..made })
@@ -194,15 +202,23 @@ async fn update(
         };
     };
     versions_agree(kind, &current, if_match)?;
-    let roles = roles(caller, &current, resource);
+    let roles = roles(ctx, caller, &current, resource).await?;
     if current.origin != caller.partner()
         && caller.way() != Way::Operator
         && !(kind == "Task" && (roles.requester || roles.target))
     {
         return Err(Error::not_yours(&format!("{kind}/{id}")));
     }
+    let mut broken = Vec::new();
+    let mut resource = resource.clone();
+    if let Some(view) = view.filter(|_| kind == "Task") {
+        broken = transition::check_change(&view, &resource, roles);
+        if let Some(stored) = current.resource().filter(|_| !roles.requester) {
+            resource = transition::applied(stored, &resource);
+        }
+    }
     Ok(Planned {
-        resource: Some(resource.clone()),
+        resource: Some(resource),
         kind: kind.to_string(),
         id: id.to_string(),
         bucket: current.bucket,
@@ -211,6 +227,7 @@ async fn update(
         roles,
         full_url: None,
         notes: Vec::new(),
+        broken,
     })
 }
 
@@ -222,7 +239,7 @@ async fn delete(
     if_match: Option<&str>,
 ) -> Result<Planned, Error> {
     writable(ctx, caller, Interaction::Delete, kind)?;
-    let current = find(ctx, caller, request, kind, id).await?.ok_or_else(|| Error::unknown(kind, id))?;
+    let (current, _) = find(ctx, caller, request, kind, id).await?.ok_or_else(|| Error::unknown(kind, id))?;
     if current.origin != caller.partner() {
         return Err(Error::not_yours(&format!("{kind}/{id}")));
     }
@@ -239,6 +256,7 @@ async fn delete(
         roles: Roles { requester: true, target: false },
         full_url: None,
         notes: Vec::new(),
+        broken: Vec::new(),
     })
 }
 
@@ -325,10 +343,10 @@ async fn check(
 
 /// The rules of the exchange that a type brings with it.
 fn rules(one: &Planned, resource: &Resource) -> Vec<Issue> {
-    match (resource.kind(), one.current.as_ref().and_then(Stored::resource)) {
-        ("Task", None) => transition::check_new(resource),
-        ("Task", Some(current)) => transition::check_change(&current, resource, one.roles),
-        ("Consent", _) => Directive::problems(resource),
+    match resource.kind() {
+        "Task" if one.current.is_none() => transition::check_new(resource),
+        "Task" => one.broken.clone(),
+        "Consent" => Directive::problems(resource),
         _ => Vec::new(),
     }
 }
@@ -447,21 +465,42 @@ async fn find(
     request: &Request,
     kind: &str,
     id: &str,
-) -> Result<Option<Stored>, Error> {
+) -> Result<Option<(Stored, Option<Resource>)>, Error> {
     if !is_id(id) {
         return Ok(None);
     }
+    // A look on the way to a write: the write's record says what came of it.
     let mut unlogged = record::start(ctx, caller, request, "read", format!("{kind}/{id}"));
-    Ok(read::look(ctx, caller, kind, id, &mut unlogged).await?.map(|seen| seen.stored))
+    let Some(seen) = read::look(ctx, caller, kind, id, &mut unlogged).await? else { return Ok(None) };
+    let stored = seen.stored.clone();
+    let view = seen.version(caller)?.body.and_then(Released::into_resource);
+    Ok(Some((stored, view)))
 }
 
-fn roles(caller: &Caller, current: &Stored, new: &Resource) -> Roles {
-    let owner = current.resource().and_then(|task| place::organization(&task, "owner"));
+/// What a writer that has it by no right of its own is answered with: its view of what it wrote.
+async fn view(ctx: &Context, caller: &Caller, request: &Request, mut written: Written) -> Result<Written, Error> {
+    let seen = find(ctx, caller, request, &written.kind, &written.id).await?;
+    written.body = seen.and_then(|(_, view)| view).map(|view| view.value().to_string());
+    Ok(written)
+}
+
+/// What the caller is to a Task: T is the owner's partner, the one that employs the owner, or the one that claims.
+async fn roles(ctx: &Context, caller: &Caller, current: &Stored, new: &Resource) -> Result<Roles, Error> {
+    let task = current.resource();
+    let owner = task.as_ref().and_then(|task| task.root().reference("owner"));
+    let owner = match owner.and_then(|owner| owner.local()) {
+        Some(("PractitionerRole", id)) => {
+            let role = ctx.store.for_decision("PractitionerRole", id).await?.and_then(|stored| stored.resource());
+            role.and_then(|role| place::organization(&role, "organization")).or_else(|| Some(String::new()))
+        }
+        Some((_, id)) => Some(id.to_string()),
+        None => None,
+    };
     let claims = owner.is_none() && place::organization(new, "owner").as_deref() == Some(caller.partner());
-    Roles {
+    Ok(Roles {
         requester: current.belongs_to(caller.partner()) || caller.way() == Way::Operator,
         target: owner.as_deref() == Some(caller.partner()) || claims,
-    }
+    })
 }
 
 /// Whether the type exists, is for partners to write, and the scopes cover it.

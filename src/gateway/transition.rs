@@ -124,6 +124,19 @@ pub fn check_change(from: &Resource, to: &Resource, roles: Roles) -> Vec<Issue> 
     issues
 }
 
+/// What is stored when a target changes a Task: the target's elements as it sent them, all else as it was.
+pub fn applied(mut stored: Resource, sent: &Resource) -> Resource {
+    for name in TARGET_SETS {
+        for name in [name.to_string(), format!("_{name}")] {
+            match sent.root().object().and_then(|sent| sent.get(&name)) {
+                Some(value) => stored.set(&name, value.clone()),
+                None => stored.remove(&name),
+            }
+        }
+    }
+    stored
+}
+
 /// What a target changed that is not the target's.
 fn foreign_changes(from: &Resource, to: &Resource) -> Vec<Issue> {
     let (Some(old), Some(new)) = (from.root().object(), to.root().object()) else { return Vec::new() };

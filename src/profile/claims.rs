@@ -31,12 +31,7 @@ impl<'a> Walk<'a> {
             }
             done.push(url);
             let Some(entry) = self.profiles.entry(url) else {
-                let text = format!("profile `{}` is not known here and was not checked", shown(canonical));
-                self.findings.add_missing(
-                    &self.place,
-                    "meta.profile",
-                    Issue::warning("not-found", "profile-unknown", text),
-                );
+                self.unknown(canonical);
                 continue;
             };
             if entry.head.type_name != kind {
@@ -58,13 +53,23 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn unknown(&mut self, canonical: &str) {
+        let text = format!("profile `{}` is not known here and was not checked", shown(canonical));
+        self.findings.add_missing(&self.place, "meta.profile", Issue::warning("not-found", "profile-unknown", text));
+    }
+
     /// A profile, and, where it was read from a differential, those below it.
     fn overlaid(&mut self, url: &str, value: &'a Value) {
         let mut url = url.to_string();
         for _ in 0..8 {
-            let Some(entry) = self.profiles.entry(&url) else { return };
-            if let Some(overlay) = self.profiles.overlay(entry) {
-                overlay.check(self.profiles, value, &self.place, &mut self.findings);
+            let Some(entry) = self.profiles.entry(&url) else { return self.unknown(&url) };
+            match self.profiles.overlay(entry) {
+                Some(overlay) => overlay.check(self.profiles, value, &self.place, &mut self.findings),
+                None if entry.head.is_profile() => {
+                    let text = format!("profile `{}` could not be compiled and was not checked", shown(&url));
+                    self.say(Issue::warning("not-supported", "profile-unusable", text));
+                }
+                None => {}
             }
             match entry.head.base.as_deref().filter(|_| entry.head.chained) {
                 Some(base) => url = bare(base).to_string(),

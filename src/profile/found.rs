@@ -11,6 +11,9 @@ pub const ISSUES_MAX: usize = 100;
 /// Most errors, and most other issues, that are gathered before they are sorted and cut.
 const GATHERED_MAX: usize = 300;
 
+/// Most of a code or canonical that a message repeats.
+const SHOWN_CHARS_MAX: usize = 160;
+
 /// One step down: the member's place in its object and, for a list, the item.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'r> {
@@ -171,8 +174,9 @@ fn pointed(object: &Map<String, Value>) -> String {
 
 /// A code cut to a length that a message can bear, without characters that would break it.
 pub fn shown(code: &str) -> String {
-    let mut text: String = code.chars().filter(|letter| !letter.is_control() && *letter != '`').take(80).collect();
-    if code.chars().nth(80).is_some() {
+    let mut text: String =
+        code.chars().filter(|letter| !letter.is_control() && *letter != '`').take(SHOWN_CHARS_MAX).collect();
+    if code.chars().nth(SHOWN_CHARS_MAX).is_some() {
         text.push('…');
     }
     text

@@ -237,10 +237,39 @@ fn an_imported_profile_is_enforced_with_its_slices() {
     };
     let mrn = json!({"system": "http://mrn", "value": "1"});
     assert!(check(json!([mrn]), json!({})).is_empty());
+    assert_eq!(check(json!(null), json!({})), ["CarePlan.identifier json-type"]);
+    assert_eq!(
+        check(json!([{"system": "http://mrn", "value": "1"}]), json!({"title": 1})),
+        ["CarePlan.title json-type"]
+    );
     assert_eq!(check(json!([mrn, mrn]), json!({})), ["CarePlan.identifier slice"]);
     assert_eq!(check(json!([mrn, {"system": "http://y"}]), json!({})), ["CarePlan.identifier[1] slice"]);
     assert_eq!(check(json!([{"system": "http://mrn"}]), json!({})), ["CarePlan.identifier[0].value cardinality-min"]);
     assert_eq!(check(json!([mrn]), json!({"note": [{"text": "x"}]})), ["CarePlan.note cardinality-max"]);
+}
+
+#[test]
+fn a_required_slice_requires_its_list() {
+    let profiles = Profiles::bundled().with(imported(|_| {}));
+    let plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": "Patient/1"}, "title": "t"});
+    let found = profiles.examine(&Resource::from_value(plan).unwrap(), &["http://x/plan".to_string()]);
+    assert_eq!(errors(&found), [("CarePlan.identifier", "cardinality-min")]);
+}
+
+#[test]
+fn a_profile_whose_parent_is_missing_says_so() {
+    let profiles = Profiles::bundled().with(imported(|it| it["baseDefinition"] = "http://x/parent".into()));
+    let plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": "Patient/1"}});
+    let found = profiles.examine(&Resource::from_value(plan).unwrap(), &["http://x/plan".to_string()]);
+    assert!(found.0.iter().any(|issue| issue.rule == "profile-unknown" && issue.text.contains("`http://x/parent`")));
+}
+
+#[test]
+fn every_bundled_profile_compiles() {
+    for listed in profiles().list() {
+        let entry = profiles().entry(&listed.url).unwrap();
+        assert!(!entry.head.is_profile() || profiles().overlay(entry).is_some(), "{}", listed.url);
+    }
 }
 
 #[test]

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 use crate::profile::Profiles;
 use crate::profile::facts::{Slicing, bare};
 use crate::profile::found::shown;
-use crate::profile::table::{Field, FieldType, capital};
+use crate::profile::table::capital;
 use crate::profile::terminology::Set;
 
-use super::spot::Spot;
+use super::spot::Seat;
 use super::tree::Tree;
 
 /// Whether a discriminator can be put as a schema.
@@ -70,18 +70,11 @@ pub fn reference(targets: &[String]) -> Value {
 }
 
 /// The schema that tells an item of the slice from others, or `None` when a schema cannot.
-pub fn slice<'p>(
-    profiles: &'p Profiles,
-    slicing: Option<&Slicing>,
-    slice: &Tree,
-    spot: Spot<'p>,
-    field: &'p Field,
-    kind: &'p FieldType,
-) -> Option<Value> {
-    if kind.code == "Extension" {
+pub fn slice<'p>(profiles: &'p Profiles, slicing: Option<&Slicing>, slice: &Tree, seat: Seat<'p>) -> Option<Value> {
+    if seat.kind.code == "Extension" {
         return extension_url(slice).map(|url| json!({"required": ["url"], "properties": {"url": {"const": url}}}));
     }
-    let reach = Reach { profiles, spot, field, kind };
+    let reach = Reach { profiles, seat };
     let mut all: Vec<Value> = Vec::new();
     for by in &slicing?.by {
         let test = match by.kind.as_str() {
@@ -162,9 +155,7 @@ fn steps(path: &str) -> Option<Vec<Stride>> {
 #[derive(Clone, Copy)]
 struct Reach<'p> {
     profiles: &'p Profiles,
-    spot: Spot<'p>,
-    field: &'p Field,
-    kind: &'p FieldType,
+    seat: Seat<'p>,
 }
 
 impl<'p> Reach<'p> {
@@ -182,8 +173,7 @@ impl<'p> Reach<'p> {
         if let Some(part) = own.and_then(|own| own.get(name)) {
             return Test::Schema(json!({"required": [name], "properties": {name: pattern(part)}}));
         }
-        let (Some(spot), Some(child)) = (self.spot.inside(self.profiles, self.field, self.kind), tree.child(name))
-        else {
+        let (Some(spot), Some(child)) = (self.seat.inside(self.profiles), tree.child(name)) else {
             return Test::Free;
         };
         let Some(field) = spot.field(name) else { return Test::Unsayable };
@@ -193,7 +183,7 @@ impl<'p> Reach<'p> {
             if !stated.is_empty() && !stated.iter().any(|stated| stated.code == kind.code) {
                 continue;
             }
-            match (Reach { spot, field, kind, ..self }).at(child, rest) {
+            match (Reach { seat: Seat { spot, field, kind }, ..self }).at(child, rest) {
                 Test::Schema(schema) => {
                     let schema = if field.is_list { json!({"contains": schema}) } else { schema };
                     shapes.push(json!({"required": [kind.json], "properties": {kind.json.as_str(): schema}}));
@@ -218,7 +208,7 @@ impl<'p> Reach<'p> {
             return Test::Schema(pattern(wanted));
         }
         if let Some(bound) = facts.binding.as_ref().filter(|bound| bound.strength == "required") {
-            let schema = self.profiles.set(bare(&bound.value_set)).and_then(|set| binding(set, &self.kind.code));
+            let schema = self.profiles.set(bare(&bound.value_set)).and_then(|set| binding(set, &self.seat.kind.code));
             return schema.map_or(Test::Unsayable, Test::Schema);
         }
         let mut all = Vec::new();

@@ -8,8 +8,10 @@
 
 mod matcher;
 mod schema;
+mod slices;
 mod spot;
 mod tree;
+mod value;
 
 use std::collections::HashMap;
 
@@ -47,6 +49,28 @@ pub struct Rule {
     pub set: Option<String>,
     /// The sentence already says what was found.
     pub is_complete: bool,
+}
+
+impl Rule {
+    fn new(code: &'static str, name: &'static str, expected: String) -> Rule {
+        Rule { code, name, expected, missing: None, quotes: false, set: None, is_complete: false }
+    }
+
+    fn missing(self, child: &str) -> Rule {
+        Rule { missing: Some(child.to_string()), ..self }
+    }
+
+    fn quoting(self, quotes: bool) -> Rule {
+        Rule { quotes, ..self }
+    }
+
+    fn of_set(self, url: &str) -> Rule {
+        Rule { set: Some(url.to_string()), ..self }
+    }
+
+    fn complete(self) -> Rule {
+        Rule { is_complete: true, ..self }
+    }
 }
 
 impl Overlay {

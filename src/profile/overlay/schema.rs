@@ -9,29 +9,39 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use crate::profile::Profiles;
-use crate::profile::binding::is_coded;
-use crate::profile::facts::{Structure, Type, bare};
+use crate::profile::facts::Structure;
 use crate::profile::found::listed;
-use crate::profile::primitive::Primitive;
-use crate::profile::table::{Field, FieldType, Table};
-use crate::profile::terminology::Set;
+use crate::profile::table::{Field, Table};
 use crate::profile::walk::last;
 
 use super::Rule;
-use super::matcher;
-use super::spot::{Spot, stated_type};
+use super::spot::{Seat, Spot, stated_type};
 use super::tree::Tree;
-
-/// A profile inside a profile inside a profile, and no further.
-const NESTING_MAX: usize = 4;
-const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 pub struct Writer<'p> {
     pub profiles: &'p Profiles,
+    pub unsaid: Vec<String>,
+    /// Profiles that the writer is inside of.
+    pub nesting: usize,
     rules: HashMap<String, Rule>,
-    unsaid: Vec<String>,
     profile: String,
-    nesting: usize,
+}
+
+/// What is asked of one value: the entries of the `allOf` at a pointer.
+pub struct Demands {
+    at: String,
+    pub list: Vec<Value>,
+}
+
+impl Demands {
+    pub fn at(place: impl Into<String>) -> Demands {
+        Demands { at: place.into(), list: Vec::new() }
+    }
+
+    /// The pointer of the next demand.
+    pub fn next(&self) -> String {
+        format!("{}/allOf/{}", self.at, self.list.len())
+    }
 }
 
 impl<'p> Writer<'p> {
@@ -48,26 +58,25 @@ impl<'p> Writer<'p> {
     }
 
     /// What is asked of an object.
-    fn object(&mut self, tree: &Tree, spot: Spot<'p>, at: &str) -> Value {
-        let mut all: Vec<Value> = Vec::new();
+    pub fn object(&mut self, tree: &Tree, spot: Spot<'p>, at: &str) -> Value {
+        let mut demands = Demands::at(at);
         let mut members = Map::new();
         for (name, child) in &tree.children {
             let Some(field) = spot.field(name.trim_end_matches("[x]")) else {
                 self.unsaid.push(format!("`{name}` is no element of {}", spot.table.type_name));
                 continue;
             };
-            self.required(child, field, &mut all, at);
-            let prohibited = child.facts.max.as_deref() == Some("0");
+            self.required(child, field, &mut demands);
             for kind in &field.types {
-                let pointer = format!("{at}/properties/{}", kind.json);
-                let stated = stated_type(&child.facts, field, kind);
-                if prohibited || stated.is_none() {
-                    self.prohibit(field, kind, prohibited, child, &mut members, at);
+                let seat = Seat { spot, field, kind };
+                if child.is_prohibited() || stated_type(&child.facts, field, kind).is_none() {
+                    self.prohibit(child, seat, &mut members, at);
                     continue;
                 }
-                let entries = self.member(child, spot, field, kind, &pointer);
-                if !entries.is_empty() {
-                    members.insert(kind.json.clone(), json!({"allOf": entries}));
+                let mut inside = Demands::at(format!("{at}/properties/{}", kind.json));
+                self.member(child, seat, &mut inside);
+                if !inside.list.is_empty() {
+                    members.insert(kind.json.clone(), json!({"allOf": inside.list}));
                 }
             }
         }
@@ -75,17 +84,17 @@ impl<'p> Writer<'p> {
         if !members.is_empty() {
             schema.insert("properties".into(), Value::Object(members));
         }
-        if !all.is_empty() {
-            schema.insert("allOf".into(), Value::Array(all));
+        if !demands.list.is_empty() {
+            schema.insert("allOf".into(), Value::Array(demands.list));
         }
         Value::Object(schema)
     }
 
     /// The child must be there, in whichever shape.
-    fn required(&mut self, child: &Tree, field: &Field, all: &mut Vec<Value>, at: &str) {
-        let from_slices = child.slices.iter().any(|(_, slice)| !field.is_list && slice.facts.min.unwrap_or(0) > 0);
-        let min = child.facts.min.unwrap_or(0).max(u32::from(from_slices));
-        if min <= field.min || min == 0 {
+    fn required(&mut self, child: &Tree, field: &Field, demands: &mut Demands) {
+        let in_slices = child.slices.iter().any(|(_, slice)| slice.facts.min.unwrap_or(0) > 0);
+        let min = child.facts.min.unwrap_or(0).max(u32::from(in_slices));
+        if min <= field.min {
             return;
         }
         let mut shapes = Vec::new();
@@ -95,260 +104,68 @@ impl<'p> Writer<'p> {
                 shapes.push(json!({"required": [format!("_{}", kind.json)]}));
             }
         }
-        let text = format!("`{}` is required by {}: expected at least {min}, found none", field.name, self.quoted());
-        self.rule(&format!("{at}/allOf/{}", all.len()), "required", "cardinality-min", text, Some(field.name.clone()));
-        all.push(json!({"anyOf": shapes}));
+        let text = format!("`{}` is required by {}: expected at least {min}, found none", field.name, self.by());
+        let rule = Rule::new("required", "cardinality-min", text).missing(&field.name);
+        self.demand(demands, rule, json!({"anyOf": shapes}));
     }
 
-    fn prohibit(
-        &mut self,
-        field: &Field,
-        kind: &FieldType,
-        whole: bool,
-        child: &Tree,
-        members: &mut Map<String, Value>,
-        at: &str,
-    ) {
-        let expected = if whole {
-            format!("`{}` is not used in {}: expected none", field.name, self.quoted())
+    fn prohibit(&mut self, child: &Tree, seat: Seat<'p>, members: &mut Map<String, Value>, at: &str) {
+        let Seat { field, kind, .. } = seat;
+        let rule = if child.is_prohibited() {
+            let text = format!("`{}` is not used in {}: expected none", field.name, self.by());
+            Rule::new("structure", "cardinality-max", text)
         } else {
             let types = listed(child.facts.types.iter().map(|kind| kind.code.as_str()));
-            format!("expected `{}` as {types} by {}, found {}", field.name, self.quoted(), kind.code)
+            let text = format!("expected `{}` as {types} by {}, found {}", field.name, self.by(), kind.code);
+            Rule::new("structure", "type", text).complete()
         };
-        let (code, name) = if whole { ("structure", "cardinality-max") } else { ("structure", "type") };
-        for json in [kind.json.clone(), format!("_{}", kind.json)] {
-            if json.starts_with('_') && kind.primitive.is_none() {
-                continue;
-            }
-            self.rule(&format!("{at}/properties/{json}"), code, name, expected.clone(), None);
-            if !whole {
-                self.complete(&format!("{at}/properties/{json}"));
-            }
+        let sibling = kind.primitive.map(|_| format!("_{}", kind.json));
+        for json in [Some(kind.json.clone()), sibling].into_iter().flatten() {
+            self.rules.insert(format!("{at}/properties/{json}"), rule.clone());
             members.insert(json, Value::Bool(false));
         }
     }
 
     /// A member that is there: its length and slices if it is a list, and each of its values.
-    fn member(&mut self, child: &Tree, spot: Spot<'p>, field: &'p Field, kind: &'p FieldType, at: &str) -> Vec<Value> {
-        let mut entries: Vec<Value> = Vec::new();
-        let next = |entries: &Vec<Value>| format!("{at}/allOf/{}", entries.len());
-        if !field.is_list {
-            let own = self.value(child, spot, field, kind, at, 0);
-            entries.extend(own);
+    fn member(&mut self, child: &Tree, seat: Seat<'p>, demands: &mut Demands) {
+        let name = &seat.field.name;
+        if !seat.field.is_list {
+            self.value(child, seat, demands);
             for (_, slice) in &child.slices {
-                if stated_type(&slice.facts, field, kind).is_some() {
-                    let more = self.value(slice, spot, field, kind, at, entries.len());
-                    entries.extend(more);
+                if stated_type(&slice.facts, seat.field, seat.kind).is_some() {
+                    self.value(slice, seat, demands);
                 }
             }
-            return entries;
+            return;
         }
         if let Some(min) = child.facts.min.filter(|min| *min > 1) {
-            let text = format!("`{}` needs at least {min} by {}", field.name, self.quoted());
-            self.rule(&next(&entries), "required", "cardinality-min", text, None);
-            entries.push(json!({"minItems": min}));
+            let text = format!("`{name}` needs at least {min} by {}", self.by());
+            self.demand(demands, Rule::new("required", "cardinality-min", text), json!({"minItems": min}));
         }
-        if let Some(max) = child.facts.max.as_deref().and_then(|max| max.parse::<u32>().ok()) {
-            let text = format!("`{}` may occur at most {max} by {}", field.name, self.quoted());
-            self.rule(&next(&entries), "structure", "cardinality-max", text, None);
-            entries.push(json!({"maxItems": max}));
+        if let Some(max) = child.max() {
+            let text = format!("`{name}` may occur at most {max} by {}", self.by());
+            self.demand(demands, Rule::new("structure", "cardinality-max", text), json!({"maxItems": max}));
         }
-        let place = format!("{}/items/then", next(&entries));
-        let each = self.value(child, spot, field, kind, &place, 0);
-        if !each.is_empty() {
-            entries.push(json!({"items": {"if": {"not": {"type": "null"}}, "then": {"allOf": each}}}));
+        let mut each = Demands::at(format!("{}/items/then", demands.next()));
+        self.value(child, seat, &mut each);
+        if !each.list.is_empty() {
+            demands.list.push(json!({"items": {"if": {"not": {"type": "null"}}, "then": {"allOf": each.list}}}));
         }
-        self.slices(child, spot, field, kind, at, &mut entries);
-        entries
+        self.slices(child, seat, demands);
     }
 
-    fn slices(
-        &mut self,
-        child: &Tree,
-        spot: Spot<'p>,
-        field: &'p Field,
-        kind: &'p FieldType,
-        at: &str,
-        entries: &mut Vec<Value>,
-    ) {
-        let mut tests: Vec<Value> = Vec::new();
-        let mut all_told = true;
-        for (name, slice) in &child.slices {
-            let test = matcher::slice(self.profiles, child.facts.slicing.as_ref(), slice, spot, field, kind);
-            let Some(test) = test else {
-                all_told = false;
-                self.unsaid.push(format!("slice `{}:{name}` cannot be told from others here", field.name));
-                continue;
-            };
-            let hint = matcher::hint(slice);
-            let min = slice.facts.min.unwrap_or(0);
-            if min > 0 {
-                let text = format!(
-                    "`{}` needs at least {min} of `{name}`{hint} by {}, found fewer",
-                    field.name,
-                    self.quoted()
-                );
-                self.rule(&format!("{at}/allOf/{}", entries.len()), "required", "slice", text, None);
-                self.complete(&format!("{at}/allOf/{}", entries.len()));
-                entries.push(json!({"contains": test, "minContains": min}));
-            }
-            if let Some(max) = slice.facts.max.as_deref().and_then(|max| max.parse::<u32>().ok()) {
-                let text = format!(
-                    "`{}` may have at most {max} of `{name}`{hint} by {}, found more",
-                    field.name,
-                    self.quoted()
-                );
-                self.rule(&format!("{at}/allOf/{}", entries.len()), "structure", "slice", text, None);
-                self.complete(&format!("{at}/allOf/{}", entries.len()));
-                entries.push(json!({"contains": test, "minContains": 0, "maxContains": max}));
-            }
-            let place = format!("{at}/allOf/{}/items/then", entries.len());
-            let then = self.value(slice, spot, field, kind, &place, 0);
-            if !then.is_empty() {
-                entries.push(json!({"items": {"if": test.clone(), "then": {"allOf": then}}}));
-            }
-            tests.push(test);
-        }
-        let closed = child.facts.slicing.as_ref().is_some_and(|slicing| slicing.rules == "closed");
-        if closed && all_told {
-            let names = listed(child.slices.iter().map(|(name, _)| name.as_str()));
-            let text = format!("expected `{}` to be one of {names} by {}", field.name, self.quoted());
-            self.rule(&format!("{at}/allOf/{}/items", entries.len()), "structure", "slice", text, None);
-            entries.push(json!({"items": {"anyOf": tests}}));
-        }
+    pub fn demand(&mut self, demands: &mut Demands, rule: Rule, schema: Value) {
+        self.rules.insert(demands.next(), rule);
+        demands.list.push(schema);
     }
 
-    /// What is asked of one value; the rules are numbered from `from` under `at`'s `allOf`.
-    fn value(
-        &mut self,
-        tree: &Tree,
-        spot: Spot<'p>,
-        field: &'p Field,
-        kind: &'p FieldType,
-        at: &str,
-        from: usize,
-    ) -> Vec<Value> {
-        let mut entries: Vec<Value> = Vec::new();
-        let facts = &tree.facts;
-        let quotes = kind.primitive.is_some_and(Primitive::may_be_quoted);
-        let by = self.quoted();
-        let say = |writer: &mut Self, entries: &mut Vec<Value>, code, name, expected, schema: Value| {
-            writer.rule(&format!("{at}/allOf/{}", from + entries.len()), code, name, expected, None);
-            if let Some(rule) = writer.rules.get_mut(&format!("{at}/allOf/{}", from + entries.len())) {
-                rule.quotes = quotes;
-            }
-            entries.push(schema);
-        };
-        if let Some(fixed) = &facts.fixed {
-            let text = format!("expected {} by {by}", matcher::spelled(fixed));
-            say(self, &mut entries, "value", "fixed", text, json!({"const": fixed}));
-        }
-        if let Some(pattern) = &facts.pattern {
-            let text = format!("expected {} by {by}", matcher::spelled(pattern));
-            say(self, &mut entries, "value", "pattern", text, matcher::pattern(pattern));
-        }
-        if let Some(binding) = facts.binding.as_ref().filter(|binding| binding.strength == "required") {
-            let url = bare(&binding.value_set);
-            match self.profiles.set(url).and_then(|set| matcher::binding(set, &kind.code)) {
-                Some(schema) => {
-                    for system in self.profiles.set(url).into_iter().flat_map(Set::open) {
-                        self.unsaid.push(format!("`{}`: codes of `{system}` cannot be listed here", field.name));
-                    }
-                    say(self, &mut entries, "code-invalid", "binding", format!(" by {by}"), schema);
-                    if let Some(rule) = self.rules.get_mut(&format!("{at}/allOf/{}", from + entries.len() - 1)) {
-                        rule.set = Some(url.to_string());
-                    }
-                }
-                None if !is_coded(&kind.code) => {}
-                None => self.unsaid.push(format!("`{}`: `{url}` cannot be listed here", field.name)),
-            }
-        }
-        if let Some(max) = facts.max_length {
-            let text = format!("expected at most {max} characters by {by}");
-            say(self, &mut entries, "value", "max-length", text, json!({"maxLength": max}));
-        }
-        for (bound, keyword) in [(&facts.min_value, "minimum"), (&facts.max_value, "maximum")] {
-            if let Some(bound) = bound.as_ref().filter(|bound| bound.is_number()) {
-                say(
-                    self,
-                    &mut entries,
-                    "value",
-                    "range",
-                    format!("expected {keyword} {bound} by {by}"),
-                    json!({keyword: bound}),
-                );
-            }
-        }
-        let stated = stated_type(facts, field, kind).flatten();
-        if let Some(targets) = stated.filter(|_| kind.code == "Reference").and_then(|stated| self.targets(stated)) {
-            let text = format!("expected a reference to {} by {by}", listed(targets.iter().map(String::as_str)));
-            say(self, &mut entries, "value", "reference-target", text, matcher::reference(&targets));
-        }
-        if let Some(spot) = spot.inside(self.profiles, field, kind) {
-            let place = format!("{at}/allOf/{}", from + entries.len());
-            let children = self.object(tree, spot, &place);
-            if children.as_object().is_some_and(|object| !object.is_empty()) {
-                entries.push(children);
-            }
-            for url in stated.into_iter().flat_map(|stated| &stated.profiles).filter(|_| kind.code != "Extension") {
-                let place = format!("{at}/allOf/{}", from + entries.len());
-                if let Some(nested) = self.nested(url, spot, &place) {
-                    entries.push(nested);
-                }
-            }
-        }
-        entries
+    /// A rule for a part that is no entry of its own.
+    pub fn rule_at(&mut self, at: String, rule: Rule) {
+        self.rules.insert(at, rule);
     }
 
-    /// A profile on a data type, such as one on Quantity.
-    fn nested(&mut self, url: &str, spot: Spot<'p>, at: &str) -> Option<Value> {
-        let structure =
-            self.profiles.entry(bare(url)).filter(|entry| entry.head.is_profile()).and_then(|entry| entry.structure());
-        let Some(structure) = structure.filter(|_| self.nesting < NESTING_MAX) else {
-            self.unsaid.push(format!("profile `{url}` is not at hand"));
-            return None;
-        };
-        self.nesting += 1;
-        let tree = Tree::grow(structure.elements);
-        let schema = self.object(&tree, spot, at);
-        self.nesting -= 1;
-        schema.as_object().is_some_and(|object| !object.is_empty()).then_some(schema)
-    }
-
-    /// The resource types a reference may point at; `None` when any, or when we cannot know.
-    fn targets(&self, stated: &Type) -> Option<Vec<String>> {
-        let mut names: Vec<String> = Vec::new();
-        for url in &stated.targets {
-            let url = bare(url);
-            let name = match self.profiles.entry(url) {
-                Some(entry) => entry.head.type_name.clone(),
-                None => url.strip_prefix(CORE)?.to_string(),
-            };
-            if name == "Resource" {
-                return None;
-            }
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        (!names.is_empty()).then_some(names)
-    }
-
-    fn rule(&mut self, at: &str, code: &'static str, name: &'static str, expected: String, missing: Option<String>) {
-        self.rules.insert(
-            at.to_string(),
-            Rule { code, name, expected, missing, quotes: false, set: None, is_complete: false },
-        );
-    }
-
-    /// For a sentence that says itself what was found.
-    fn complete(&mut self, at: &str) {
-        if let Some(rule) = self.rules.get_mut(at) {
-            rule.is_complete = true;
-        }
-    }
-
-    fn quoted(&self) -> String {
+    /// The profile, as messages name it.
+    pub fn by(&self) -> String {
         format!("`{}`", self.profile)
     }
 }

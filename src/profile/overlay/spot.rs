@@ -15,13 +15,23 @@ impl<'p> Spot<'p> {
     pub fn field(self, name: &str) -> Option<&'p Field> {
         self.table.nodes[self.node].field(name)
     }
+}
 
-    /// Inside a field of this object, when it has elements of its own.
-    pub fn inside(self, profiles: &'p Profiles, field: &'p Field, kind: &FieldType) -> Option<Spot<'p>> {
-        match field.node {
-            Some(node) => Some(Spot { table: self.table, node }),
-            None if kind.primitive.is_some() => None,
-            None => profiles.table(&kind.code).map(|table| Spot { table, node: 0 }),
+/// One typed element of an object.
+#[derive(Clone, Copy)]
+pub struct Seat<'p> {
+    pub spot: Spot<'p>,
+    pub field: &'p Field,
+    pub kind: &'p FieldType,
+}
+
+impl<'p> Seat<'p> {
+    /// Inside it, when it has elements of its own.
+    pub fn inside(self, profiles: &'p Profiles) -> Option<Spot<'p>> {
+        match self.field.node {
+            Some(node) => Some(Spot { table: self.spot.table, node }),
+            None if self.kind.primitive.is_some() => None,
+            None => profiles.table(&self.kind.code).map(|table| Spot { table, node: 0 }),
         }
     }
 }

@@ -26,6 +26,15 @@ impl Tree {
         root
     }
 
+    /// The most there may be, when that is a number.
+    pub fn max(&self) -> Option<u32> {
+        self.facts.max.as_deref()?.parse().ok()
+    }
+
+    pub fn is_prohibited(&self) -> bool {
+        self.max() == Some(0)
+    }
+
     pub fn child(&self, name: &str) -> Option<&Tree> {
         self.children.iter().find(|(known, _)| known.trim_end_matches("[x]") == name).map(|(_, child)| child)
     }
