@@ -18,8 +18,6 @@ pub enum Use {
     Access,
     /// The console's cookie.
     Session,
-    /// One click into the console of a demo.
-    Link,
 }
 
 /// What we sign.
@@ -79,7 +77,7 @@ mod tests {
             jti: "1".into(),
         };
         let token = claims.sign(&keys).unwrap();
-        let at = |secs| Instant(secs * 1_000_000);
+        let at = |secs: i64| Instant(secs * 1_000_000);
         assert_eq!(Claims::verify(&token, Use::Access, &keys, at(299)), Some(claims.clone()));
         assert_eq!(Claims::verify(&token, Use::Access, &keys, at(300)), None, "expired");
         assert_eq!(Claims::verify(&token, Use::Session, &keys, at(1)), None, "another use");

@@ -75,10 +75,25 @@ fn unanswered(consent: &Resource) -> Option<Issue> {
     let (text, at) = match has {
         (true, true) => ("expected a type that agrees with `policyRule`", "Consent.provision.type"),
         (true, false) => ("expected `permit` or `deny`", "Consent.provision.type"),
-        (false, true) => ("expected one of `OPTIN`, `OPTINR`, `OPTOUT`, `OPTOUTE`, `EMRGONLY`", "Consent.policyRule"),
-        (false, false) => ("expected a type, or a `policyRule` in its place", "Consent.provision.type"),
+        // It says neither yes nor no: it is kept as it was signed, and while it stands nothing is released (R2).
+        (false, true) => {
+            return Some(silent(
+                "expected one of `OPTIN`, `OPTINR`, `OPTOUT`, `OPTOUTE`, `EMRGONLY`",
+                "Consent.policyRule",
+            ));
+        }
+        (false, false) => {
+            return Some(silent("expected a type, or a `policyRule` in its place", "Consent.provision.type"));
+        }
     };
     Some(Issue::error("business-rule", "consent-contradicts-itself", text).at(at))
+}
+
+fn silent(expected: &str, at: &str) -> Issue {
+    let text = format!(
+        "{expected}: as it is, it cannot be carried out, and nothing of the person is released while it is in force"
+    );
+    Issue::warning("business-rule", "consent-not-computable", text).at(at)
 }
 
 fn levels(rule: &Rule) -> usize {

@@ -23,6 +23,8 @@ pub struct Outlook {
     /// The owner's partner; the reference as it was sent when that is no partner.
     owner: String,
     mode: Option<Mode>,
+    /// The purposes that the Task was filed with.
+    purposes: Vec<String>,
     decision: Option<Decision>,
     changes_at: Option<Instant>,
 }
@@ -67,7 +69,13 @@ impl Desk<'_> {
         let grounds = person::grounds_within(self.ctx, tx, self.partners, bucket, &patients).await?;
         let decision = grounds.decide(self.ctx, &asking, task);
         let changes_at = patients.iter().filter_map(|patient| grounds.changes_at(self.ctx, &asking, patient)).min();
-        Ok(Some(Outlook { owner, mode: partner.map(|partner| partner.mode), decision: Some(decision), changes_at }))
+        Ok(Some(Outlook {
+            owner,
+            mode: partner.map(|partner| partner.mode),
+            purposes: asking.purposes,
+            decision: Some(decision),
+            changes_at,
+        }))
     }
 
     /// The partner that owns a Task: an Organization, or whoever employs a PractitionerRole.
@@ -89,7 +97,6 @@ impl Desk<'_> {
         tx: &mut Tx,
         bucket: i64,
         task: &Resource,
-        purposes: &[String],
         outlook: &Outlook,
         push: bool,
         record: &mut Record,
@@ -107,7 +114,7 @@ impl Desk<'_> {
             task: id.to_string(),
             patient: patient.clone(),
             owner: outlook.owner.clone(),
-            purposes: purposes.to_vec(),
+            purposes: outlook.purposes.clone(),
             state,
             recheck_at: outlook.changes_at.unwrap_or(Instant::MAX),
         })
@@ -116,7 +123,7 @@ impl Desk<'_> {
             return Ok(());
         }
         if let Some(decision) = permitted {
-            let delivery = self.delivery(bucket, id, outlook, purposes);
+            let delivery = self.delivery(bucket, id, outlook);
             tx.enqueue(&delivery, decision).await?;
             record.released.push(Disclosure {
                 key: task.key(),
@@ -138,7 +145,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn delivery(&self, bucket: i64, task: &str, outlook: &Outlook, purposes: &[String]) -> Delivery {
+    fn delivery(&self, bucket: i64, task: &str, outlook: &Outlook) -> Delivery {
         let now = self.ctx.now();
         Delivery {
             bucket,
@@ -146,7 +153,7 @@ impl Desk<'_> {
             partner: outlook.owner.clone(),
             task: task.to_string(),
             content: "referral".to_string(),
-            purposes: purposes.to_vec(),
+            purposes: outlook.purposes.clone(),
             state: if outlook.mode == Some(Mode::Server) { DeliveryState::Due } else { DeliveryState::Available },
             created_at: now,
             due_at: now,
@@ -188,7 +195,7 @@ impl Desk<'_> {
     ) -> Result<(), Error> {
         unhold(&mut task);
         let task = self.rewrite(tx, stored, task).await?;
-        Ok(self.settle(tx, referral.bucket, &task, &referral.purposes, outlook, true, record).await?)
+        Ok(self.settle(tx, referral.bucket, &task, outlook, true, record).await?)
     }
 
     async fn revoke(
@@ -209,7 +216,7 @@ impl Desk<'_> {
         );
         let task = self.rewrite(tx, stored, task).await?;
         tx.refer(&Referral { state: ReferralState::Closed, recheck_at: Instant::MAX, ..referral.clone() }).await?;
-        let delivery = self.delivery(referral.bucket, &referral.task, outlook, &referral.purposes);
+        let delivery = self.delivery(referral.bucket, &referral.task, outlook);
         tx.withdraw(&delivery).await?;
         record.refused.push(Refusal {
             key: task.key(),
@@ -238,7 +245,7 @@ impl Desk<'_> {
 }
 
 /// Marks a Task that waits, and says what would release it.
-pub fn hold(task: &mut Resource, outlook: &Outlook, purposes: &[String]) -> Option<Issue> {
+pub fn hold(task: &mut Resource, outlook: &Outlook) -> Option<Issue> {
     if outlook.permitted().is_some() {
         return None;
     }
@@ -251,7 +258,7 @@ pub fn hold(task: &mut Resource, outlook: &Outlook, purposes: &[String]) -> Opti
         Some(_) => format!(
             "held: no consent in force permits disclosing this Task to `Organization/{}` for {}; it is sent by itself once a Consent of the person does ({code})",
             outlook.owner,
-            purposes.join(", "),
+            outlook.purposes.join(", "),
         ),
     };
     Some(Issue::information(code, text).at("Task.businessStatus"))

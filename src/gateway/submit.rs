@@ -378,7 +378,7 @@ async fn put_task(
     referral::unhold(&mut task);
     let outlook = desk.judge(tx, one.bucket, &task, &purposes, &one.origin).await?;
     if let Some(outlook) = &outlook {
-        one.notes.extend(referral::hold(&mut task, outlook, &purposes));
+        one.notes.extend(referral::hold(&mut task, outlook));
     }
     // The mark of a held Task is ours: what carries it is checked like anything else.
     let valid = if task == *valid.resource() {
@@ -390,7 +390,7 @@ async fn put_task(
     let written = store(tx, one, &valid, &place, record).await?;
     if let Some(outlook) = &outlook {
         let push = one.roles.requester || !one.roles.target;
-        desk.settle(tx, one.bucket, valid.resource(), &purposes, outlook, push, record).await?;
+        desk.settle(tx, one.bucket, valid.resource(), outlook, push, record).await?;
     }
     Ok(written)
 }

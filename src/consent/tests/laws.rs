@@ -3,7 +3,7 @@
 use super::*;
 use crate::consent::directive::Answer;
 use crate::consent::label::ACT_CODE;
-use crate::consent::rule::{ACTION, Effect as RuleEffect, PARTICIPATION, RESOURCE_TYPES, Rule};
+use crate::consent::rule::{ACTION, Effect as RuleEffect, PARTICIPATION, Rule};
 use crate::consent::select::{Inherited, Lens};
 
 /// A linear congruential generator: the same seeds tell the same stories.

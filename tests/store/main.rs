@@ -1,0 +1,3 @@
+//! One store suite, run on both databases.
+
+mod suite;
