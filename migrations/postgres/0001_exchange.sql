@@ -187,8 +187,9 @@ CREATE TABLE record (
 );
 CREATE INDEX record_recent ON record (at, id);
 CREATE INDEX record_person ON record (patient, at);
+CREATE INDEX record_asker ON record (partner, at);
 
--- The partners who may see a record: who received, and whose data it was.
+-- The partners who may see a record besides the one that asked: whose data it was, to whom it went.
 CREATE TABLE record_party (
     bucket      BIGINT  NOT NULL,
     record      TEXT COLLATE "C" NOT NULL,

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use uuid::{NoContext, Timestamp, Uuid};
 
-use crate::auth::{KeySets, Keys};
+use crate::auth::{Claims, KeySets, Keys, Use};
 use crate::config::Config;
 use crate::fhir::search::{Fact, Params};
 use crate::fhir::{Instant, Zone};
@@ -26,6 +27,8 @@ pub struct Context {
     pub clock: Clock,
     pub ids: Ids,
     clients: Mutex<HashMap<String, (Instant, Client)>>,
+    partners: Mutex<Option<(Instant, Arc<Vec<Partner>>)>>,
+    tokens: Mutex<HashMap<[u8; 32], Claims>>,
 }
 
 /// Time is asked for here and nowhere else.
@@ -44,9 +47,9 @@ pub enum Ids {
     Seeded(AtomicU64),
 }
 
-/// How long a client is believed before the registry is asked again (a revocation is in force within a second).
-const CLIENT_FRESH_MILLIS: i64 = 1_000;
-const CLIENTS_MAX: usize = 10_000;
+/// How long the registry is believed before it is asked again: a revocation is in force within a second.
+const FRESH_MILLIS: i64 = 1_000;
+const KEPT_MAX: usize = 10_000;
 
 impl Clock {
     pub fn now(&self) -> Instant {
@@ -103,8 +106,9 @@ impl Context {
             params.add(&Fact { url, code, bases: base, kind, expression, targets: target });
         }
         let zone = config.zone()?;
-        let (key_sets, clients) = (KeySets::new()?, Mutex::default());
-        Ok(Context { store, profiles, params, config, zone, keys, key_sets, clock, ids, clients })
+        let key_sets = KeySets::new()?;
+        let (clients, partners, tokens) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Context { store, profiles, params, config, zone, keys, key_sets, clock, ids, clients, partners, tokens })
     }
 
     pub fn now(&self) -> Instant {
@@ -115,8 +119,44 @@ impl Context {
         Ok(read(self.store.document("partner", id).await?))
     }
 
-    pub async fn partners(&self) -> Result<Vec<Partner>, Fault> {
-        Ok(self.store.documents("partner").await?.iter().filter_map(|body| serde_json::from_str(body).ok()).collect())
+    /// All partners, as they were within the last second.
+    pub async fn partners(&self) -> Result<Arc<Vec<Partner>>, Fault> {
+        let now = self.now();
+        let kept = locked(&self.partners).clone();
+        if let Some((at, partners)) = kept
+            && now < at.plus_millis(FRESH_MILLIS)
+        {
+            return Ok(partners);
+        }
+        let documents = self.store.documents("partner").await?;
+        let partners: Vec<Partner> = documents.iter().filter_map(|body| serde_json::from_str(body).ok()).collect();
+        let partners = Arc::new(partners);
+        *locked(&self.partners) = Some((now, partners.clone()));
+        Ok(partners)
+    }
+
+    /// Forgets what was read of the registry, after it was written here.
+    pub fn forget_registry(&self) {
+        *locked(&self.partners) = None;
+        locked(&self.clients).clear();
+    }
+
+    /// The claims of an access token of ours that is still good. A signature is verified once; after that the
+    /// token's hash is known.
+    pub fn access(&self, token: &str) -> Option<Claims> {
+        let now = self.now();
+        let hash: [u8; 32] = digest(&SHA256, token.as_bytes()).as_ref().try_into().ok()?;
+        let kept = locked(&self.tokens).get(&hash).cloned();
+        if let Some(claims) = kept {
+            return Some(claims).filter(|claims| claims.exp > now.as_secs());
+        }
+        let claims = Claims::verify(token, Use::Access, &self.keys, now)?;
+        let mut tokens = locked(&self.tokens);
+        if tokens.len() >= KEPT_MAX {
+            tokens.clear();
+        }
+        tokens.insert(hash, claims.clone());
+        Some(claims)
     }
 
     pub async fn user(&self, id: &str) -> Result<Option<User>, Fault> {
@@ -126,15 +166,15 @@ impl Context {
     /// A registered client that was not revoked.
     pub async fn client(&self, id: &str) -> Result<Option<Client>, Fault> {
         let now = self.now();
-        let kept = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let kept = locked(&self.clients).get(id).cloned();
         if let Some((at, client)) = kept
-            && now < at.plus_millis(CLIENT_FRESH_MILLIS)
+            && now < at.plus_millis(FRESH_MILLIS)
         {
             return Ok(Some(client).filter(|client| !client.revoked));
         }
         let found: Option<Client> = read(self.store.document("client", id).await?);
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() >= CLIENTS_MAX {
+        let mut clients = locked(&self.clients);
+        if clients.len() >= KEPT_MAX {
             clients.clear();
         }
         if let Some(client) = &found {
@@ -142,6 +182,10 @@ impl Context {
         }
         Ok(found.filter(|client| !client.revoked))
     }
+}
+
+fn locked<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: Option<String>) -> Option<T> {

@@ -25,7 +25,9 @@ pub async fn partner(ctx: &Context, partner: &Partner) -> Result<(), String> {
     let mut tx = ctx.store.begin().await.map_err(text)?;
     register(&mut tx, "partner", &partner.id, partner).await?;
     put_organization(ctx, &mut tx, partner.organization()).await?;
-    tx.commit().await.map_err(text)
+    tx.commit().await.map_err(text)?;
+    ctx.forget_registry();
+    Ok(())
 }
 
 /// Enrols a client of a known partner.
@@ -38,7 +40,9 @@ pub async fn client(ctx: &Context, client: &Client) -> Result<(), String> {
     known_partner(ctx, &client.partner).await?;
     let mut tx = ctx.store.begin().await.map_err(text)?;
     register(&mut tx, "client", &client.id, client).await?;
-    tx.commit().await.map_err(text)
+    tx.commit().await.map_err(text)?;
+    ctx.forget_registry();
+    Ok(())
 }
 
 /// Enrols a user of a known partner.

@@ -180,10 +180,12 @@ pub async fn reach(
 async fn people(ctx: &Context, asking: &Asking) -> Result<(Vec<String>, bool), Fault> {
     let bound = ctx.config.consent.people_max;
     let mut recipients = vec!["*".to_string(), asking.partner.clone()];
-    let mut next = ctx.partner(&asking.partner).await?.and_then(|partner| partner.part_of);
-    while let Some(parent) = next.filter(|parent| !recipients.contains(parent)) {
-        recipients.push(parent.clone());
-        next = ctx.partner(&parent).await?.and_then(|partner| partner.part_of);
+    let partners = ctx.partners().await?;
+    let parent = |id: &str| partners.iter().find(|one| one.id == id).and_then(|one| one.part_of.clone());
+    let mut next = parent(&asking.partner);
+    while let Some(id) = next.filter(|id| !recipients.contains(id)) {
+        next = parent(&id);
+        recipients.push(id);
     }
     let mut patients = ctx.store.people_who_name(&recipients, bound + 1).await?;
     let withheld = patients.len() > bound;

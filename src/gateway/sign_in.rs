@@ -168,8 +168,7 @@ pub async fn caller(ctx: &Context, authorization: Option<&str>) -> Result<Caller
         Error::one(No::Unauthenticated, Issue::error("login", "token", text))
     };
     let token = authorization.and_then(|text| text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer ")));
-    let claims =
-        Claims::verify(token.ok_or_else(denied)?.trim(), Use::Access, &ctx.keys, ctx.now()).ok_or_else(denied)?;
+    let claims = ctx.access(token.ok_or_else(denied)?.trim()).ok_or_else(denied)?;
     // A revoked client's tokens die with it.
     let client = ctx.client(&claims.sub).await?.ok_or_else(denied)?;
     if client.partner != claims.partner {
@@ -180,7 +179,7 @@ pub async fn caller(ctx: &Context, authorization: Option<&str>) -> Result<Caller
 
 /// Whether an access token is good, and for what (RFC 7662); `None` says nothing about why not.
 pub async fn introspect(ctx: &Context, token: &str) -> Result<Option<Claims>, Fault> {
-    let Some(claims) = Claims::verify(token, Use::Access, &ctx.keys, ctx.now()) else { return Ok(None) };
+    let Some(claims) = ctx.access(token) else { return Ok(None) };
     let client = ctx.client(&claims.sub).await?;
     Ok(client.filter(|client| client.partner == claims.partner).map(|_| claims))
 }

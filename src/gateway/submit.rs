@@ -314,7 +314,9 @@ async fn check(
     planned: &mut [Planned],
 ) -> Result<Vec<Option<Valid>>, Error> {
     let mut targets = Targets::default();
-    planned.iter().filter_map(|one| one.resource.as_ref()).for_each(|resource| targets.add(resource));
+    for one in planned.iter() {
+        one.resource.iter().for_each(|resource| targets.add(resource, &one.origin));
+    }
     let (mut valid, mut issues) = (Vec::with_capacity(planned.len()), Vec::new());
     for (index, one) in planned.iter_mut().enumerate() {
         let Some(resource) = &one.resource else {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::auth::Caller;
 use crate::consent::{Action, Effect};
 use crate::fhir::{Issue, Reference, Resource};
+use crate::store::Stored;
 
 use super::record::{self, Request};
 use super::{Asking, Context, Error, person, read};
@@ -15,13 +16,21 @@ const MUST_RESOLVE: [&str; 4] = ["subject", "patient", "for", "focus"];
 /// What was looked up for one request, so that a Bundle asks once for each target.
 #[derive(Default)]
 pub struct Targets {
-    seen: HashMap<String, Option<Resource>>,
+    seen: HashMap<String, Option<Target>>,
+}
+
+/// What the checks need to know of a target.
+#[derive(Clone)]
+struct Target {
+    origin: String,
+    status: Option<String>,
 }
 
 impl Targets {
-    /// Things that the same request creates.
-    pub fn add(&mut self, resource: &Resource) {
-        self.seen.insert(resource.key(), Some(resource.clone()));
+    /// Things that the same request brings.
+    pub fn add(&mut self, resource: &Resource, origin: &str) {
+        let status = resource.root().text("status").map(str::to_string);
+        self.seen.insert(resource.key(), Some(Target { origin: origin.to_string(), status }));
     }
 
     /// All problems of a resource's references, and of what its sender may collect about its person.
@@ -57,7 +66,7 @@ impl Targets {
         }
         issues.extend(self.focus(ctx, caller, request, resource).await?);
         if issues.is_empty() {
-            issues.extend(self.collect(ctx, caller, resource).await?);
+            issues.extend(self.collect(ctx, caller, request, resource).await?);
         }
         Ok(issues)
     }
@@ -78,7 +87,7 @@ impl Targets {
             return Ok(None);
         };
         let wanted = self.find(ctx, caller, request, "ServiceRequest", id).await?;
-        let status = wanted.and_then(|wanted| wanted.root().text("status").map(str::to_string));
+        let status = wanted.and_then(|wanted| wanted.status);
         Ok(status.filter(|status| status != "active").map(|status| {
             let text = format!("`Task.focus`: expected a ServiceRequest whose status is `active`, found `{status}`");
             Issue::error("business-rule", "focus-not-active", text).at("Task.focus")
@@ -86,13 +95,23 @@ impl Targets {
     }
 
     /// A deny on `collect` keeps others from adding to a person's record (rules.md 7).
-    async fn collect(&mut self, ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Option<Issue>, Error> {
+    async fn collect(
+        &mut self,
+        ctx: &Context,
+        caller: &Caller,
+        request: &Request,
+        resource: &Resource,
+    ) -> Result<Option<Issue>, Error> {
+        if resource.version() > 1 {
+            return Ok(None);
+        }
         let mut foreign = false;
         for patient in person::patients(resource) {
-            let stored = ctx.store.for_decision("Patient", &patient).await?;
-            foreign |= stored.is_some_and(|stored| stored.origin != caller.partner());
+            // Somebody whom the caller does not see is somebody else's.
+            let known = self.find(ctx, caller, request, "Patient", &patient).await?;
+            foreign |= known.is_none_or(|known| known.origin != caller.partner());
         }
-        if !foreign || resource.version() > 1 {
+        if !foreign {
             return Ok(None);
         }
         let asking = Asking::new(caller, Action::Collect);
@@ -111,7 +130,7 @@ impl Targets {
         request: &Request,
         kind: &str,
         id: &str,
-    ) -> Result<Option<Resource>, Error> {
+    ) -> Result<Option<Target>, Error> {
         let key = format!("{kind}/{id}");
         if let Some(known) = self.seen.get(&key) {
             return Ok(known.clone());
@@ -120,7 +139,11 @@ impl Targets {
         let mut unlogged = record::start(ctx, caller, request, "read", key.clone());
         let seen =
             if ctx.profiles.knows(kind) { read::look(ctx, caller, kind, id, &mut unlogged).await? } else { None };
-        let found = seen.filter(|seen| !seen.stored.deleted).and_then(|seen| seen.stored.resource());
+        let target = |stored: Stored| {
+            let status = stored.resource().and_then(|resource| resource.root().text("status").map(str::to_string));
+            Target { origin: stored.origin, status }
+        };
+        let found = seen.filter(|seen| !seen.stored.deleted).map(|seen| target(seen.stored));
         self.seen.insert(key, found.clone());
         Ok(found)
     }

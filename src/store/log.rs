@@ -16,7 +16,7 @@ pub struct Record {
     pub patient: Option<String>,
     pub verdict: String,
     pub body: String,
-    /// Who may read it besides: whose data it was.
+    /// Who may read it besides the asker: whose data it was, to whom it went.
     pub parties: Vec<String>,
 }
 
@@ -79,17 +79,17 @@ impl Tx {
         let parties: Vec<Vec<Bind>> = records
             .iter()
             .flat_map(|record| {
-                let mut all = record.parties.clone();
-                all.push(record.partner.clone());
-                all.sort();
-                all.dedup();
-                all.into_iter().map(|partner| {
-                    vec![record.bucket.into(), record.id.as_str().into(), partner.into(), record.at.0.into()]
-                })
+                let row = |partner: &String| {
+                    vec![record.bucket.into(), record.id.as_str().into(), partner.as_str().into(), record.at.0.into()]
+                };
+                record.parties.iter().map(row).collect::<Vec<Vec<Bind>>>()
             })
             .collect();
+        if parties.is_empty() {
+            return Ok(());
+        }
         let sql = Sql::new("INSERT INTO record_party (bucket, record, partner, at) VALUES ").rows(parties);
-        self.inner.execute(sql).await.map(|_| ())
+        self.inner.execute(sql.push(" ON CONFLICT DO NOTHING")).await.map(|_| ())
     }
 
     /// The last link.
@@ -161,9 +161,12 @@ impl Store {
             .push(" LEFT JOIN chain c ON c.bucket = r.bucket AND c.record = r.id WHERE 1 = 1");
         if let Some(party) = &filter.party {
             sql = sql
-                .push(" AND EXISTS (SELECT 1 FROM record_party p WHERE p.bucket = r.bucket AND p.record = r.id AND p.partner = ")
+                .push(" AND (r.partner = ")
                 .bind(party.as_str())
-                .push(")");
+                .push(" OR EXISTS (SELECT 1 FROM record_party p WHERE p.bucket = r.bucket AND p.record = r.id")
+                .push(" AND p.partner = ")
+                .bind(party.as_str())
+                .push("))");
         }
         if let Some(id) = &filter.id {
             sql = sql.push(" AND r.id = ").bind(id.as_str());

@@ -86,14 +86,13 @@ impl Store {
     /// The bucket of an id, as the id or the look-up table says it.
     pub async fn bucket_of(&self, kind: &str, id: &str) -> Result<Option<i64>, Fault> {
         // An id of somebody else's making may look like ours: then the table knows better.
-        let rows = self.db.fetch(lookup(kind, id)).await?;
+        let rows = self.db.fetch(lookup(Sql::default(), kind, id)).await?;
         Ok(rows.first().map(|row| row.int(0)).or_else(|| bucket_in(id)))
     }
 
     /// The current version, if it is in reach; deletions included.
     pub async fn read(&self, kind: &str, id: &str, within: &Reach) -> Result<Option<Stored>, Fault> {
-        let Some(bucket) = self.bucket_of(kind, id).await? else { return Ok(None) };
-        let sql = reach::visible(one(bucket, kind, id).push(" AND "), within, kind);
+        let sql = reach::visible(one(kind, id).push(" AND "), within, kind);
         Ok(self.db.fetch(sql).await?.into_iter().next().map(Stored::of))
     }
 
@@ -131,8 +130,7 @@ impl Store {
 
     /// The current version whoever asks. For decisions alone: what comes of it is read again within a reach.
     pub async fn for_decision(&self, kind: &str, id: &str) -> Result<Option<Stored>, Fault> {
-        let Some(bucket) = self.bucket_of(kind, id).await? else { return Ok(None) };
-        Ok(self.db.fetch(one(bucket, kind, id)).await?.into_iter().next().map(Stored::of))
+        Ok(self.db.fetch(one(kind, id)).await?.into_iter().next().map(Stored::of))
     }
 
     /// What decisions about a person read: Consents and what they point at, in the order recorded. For decisions
@@ -165,9 +163,7 @@ impl Store {
 impl Tx {
     /// The current version as this transaction sees it. For the write path, which judges it itself.
     pub async fn current(&mut self, kind: &str, id: &str) -> Result<Option<Stored>, Fault> {
-        let rows = self.inner.fetch(lookup(kind, id)).await?;
-        let Some(bucket) = rows.first().map(|row| row.int(0)).or_else(|| bucket_in(id)) else { return Ok(None) };
-        Ok(self.inner.fetch(one(bucket, kind, id)).await?.into_iter().next().map(Stored::of))
+        Ok(self.inner.fetch(one(kind, id)).await?.into_iter().next().map(Stored::of))
     }
 
     /// As [`Store::grounds`], seeing what this transaction wrote.
@@ -279,19 +275,15 @@ impl Tx {
     }
 }
 
-fn lookup(kind: &str, id: &str) -> Sql {
-    Sql::new("SELECT bucket FROM id_bucket WHERE kind = ").bind(kind).push(" AND id = ").bind(id)
+fn lookup(sql: Sql, kind: &str, id: &str) -> Sql {
+    sql.push("SELECT bucket FROM id_bucket WHERE kind = ").bind(kind).push(" AND id = ").bind(id)
 }
 
-fn one(bucket: i64, kind: &str, id: &str) -> Sql {
-    Sql::new("SELECT ")
-        .push(COLUMNS)
-        .push(" FROM resource r WHERE r.bucket = ")
-        .bind(bucket)
-        .push(" AND r.kind = ")
-        .bind(kind)
-        .push(" AND r.id = ")
-        .bind(id)
+/// One resource by its id, wherever it lives: in the bucket that its id carries, or where the table says.
+fn one(kind: &str, id: &str) -> Sql {
+    let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM resource r WHERE r.bucket IN (");
+    let sql = sql.bind(bucket_in(id).unwrap_or(-1)).push(", (");
+    lookup(sql, kind, id).push(")) AND r.kind = ").bind(kind).push(" AND r.id = ").bind(id)
 }
 
 fn same_version(sql: Sql, bucket: i64, kind: &str, id: &str, seen: i64) -> Sql {
