@@ -69,6 +69,17 @@ impl Ids {
         embed(self.uuid(at), bucket).to_string()
     }
 
+    /// A new version 4 id, which says nothing of its bucket or its time.
+    pub fn unlinkable(&self) -> String {
+        match self {
+            Ids::Random => Uuid::new_v4().to_string(),
+            Ids::Seeded(_) => uuid::Builder::from_u128(self.uuid(Instant(0)).as_u128())
+                .with_version(uuid::Version::Random)
+                .into_uuid()
+                .to_string(),
+        }
+    }
+
     /// A bucket for what is about nobody yet, drawn by chance.
     pub fn bucket(&self, at: Instant) -> i64 {
         let bytes = *self.uuid(at).as_bytes();

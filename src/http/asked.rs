@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use url::form_urlencoded;
 
 use crate::auth::Caller;
 use crate::fhir::{Issue, Resource, read};
@@ -45,7 +46,7 @@ impl FromRequestParts<Arc<Context>> for Asked {
                 })?
             }
         };
-        acceptable(&parts.headers)?;
+        acceptable(&parts.headers, parts.uri.query().unwrap_or(""))?;
         let request = parts.extensions.get::<Request>().cloned().unwrap_or_else(|| Request { id: String::new() });
         let base = format!("{}/fhir", base(ctx, &parts.headers));
         Ok(Asked { caller, request, base, prefer: Prefer::of(&parts.headers), headers: parts.headers.clone() })
@@ -61,8 +62,18 @@ pub fn base(ctx: &Context, headers: &HeaderMap) -> String {
     format!("http://{host}")
 }
 
-/// JSON is what is written here; a client that can take nothing else is told so.
-fn acceptable(headers: &HeaderMap) -> Result<(), Problem> {
+/// JSON is what is written here; a client that can take nothing else is told so. `_format` beats `Accept`
+/// (rules.md 27).
+fn acceptable(headers: &HeaderMap, query: &str) -> Result<(), Problem> {
+    let format = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "_format");
+    if let Some((_, format)) = format {
+        let plain = format.split(';').next().unwrap_or("").trim().replace(' ', "+");
+        if matches!(plain.as_str(), "json" | "application/json" | "application/fhir+json" | "text/json") {
+            return Ok(());
+        }
+        let text = "`_format`: expected `json`, the format that is answered here";
+        return Err(Error::one(No::NotAcceptable, Issue::error("not-supported", "accept", text)).into());
+    }
     let Some(accept) = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()) else { return Ok(()) };
     let fits = |one: &str| one.contains("json") || one.contains("*/*") || one.contains("application/*");
     if accept.trim().is_empty() || accept.split(',').any(fits) {

@@ -5,6 +5,7 @@ mod examples;
 mod harness;
 mod held;
 mod log;
+mod origin;
 mod referral;
 mod rest;
 mod search;

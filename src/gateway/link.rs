@@ -1,0 +1,95 @@
+//! Ids, buckets and references: what is checked next is what will be stored.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+
+use crate::fhir::Resource;
+use crate::partner::Kind;
+use crate::store::{bucket_in, bucket_of_name};
+
+use super::plan::Planned;
+use super::transition::Roles;
+use super::{Context, Error, person};
+
+/// Gives ids and buckets, turns the Bundle's own addresses into references, and stamps what is the server's. A
+/// `meta.source` that was sent is kept in a Provenance at the end of the list (rules.md 4).
+pub async fn link(ctx: &Context, planned: &mut Vec<Planned>) -> Result<(), Error> {
+    let now = ctx.now();
+    let partners = ctx.partners().await?;
+    let unlinkable = |origin: &str| partners.iter().any(|one| one.id == origin && one.kind == Kind::VictimService);
+    let mut addresses: HashMap<String, String> = HashMap::new();
+    let mut homes: HashMap<String, i64> = HashMap::new();
+    // Patients first: what is about them lives in their bucket.
+    for people in [true, false] {
+        for one in planned.iter_mut().filter(|one| (one.kind == "Patient") == people) {
+            if let Some(resource) = &mut one.resource {
+                resource.rewrite_references(&|text| addresses.get(text).cloned());
+                if one.bucket < 0 {
+                    one.bucket = bucket(ctx, &homes, resource, &one.id).await?;
+                }
+                if one.id.is_empty() {
+                    // The ids of a victim service must not link people (rules.md 11).
+                    let hidden = unlinkable(&one.origin);
+                    one.id = if hidden { ctx.ids.unlinkable() } else { ctx.ids.in_bucket(one.bucket, now) };
+                }
+            }
+            if people {
+                homes.insert(one.id.clone(), one.bucket);
+            }
+            if let Some(url) = &one.full_url {
+                addresses.insert(url.clone(), format!("{}/{}", one.kind, one.id));
+            }
+        }
+    }
+    let mut sources = Vec::new();
+    for one in planned.iter_mut() {
+        let updated_at = one.current.as_ref().map_or(now, |current| now.max(current.updated_at.plus_millis(1)));
+        let version = one.current.as_ref().map_or(0, |current| current.version) + 1;
+        let origin = format!("Organization/{}", one.origin);
+        if let Some(resource) = &mut one.resource {
+            resource.rewrite_references(&|text| addresses.get(text).cloned());
+            let sent = resource.source().filter(|sent| *sent != origin).map(str::to_string);
+            resource.stamp(&one.id, version, updated_at, &origin);
+            sources.extend(sent.map(|sent| (one.bucket, resource.key(), one.origin.clone(), sent)));
+        }
+    }
+    for (bucket, target, origin, sent) in sources {
+        let mut provenance = Resource::new("Provenance");
+        let id = ctx.ids.in_bucket(bucket, now);
+        provenance.set("target", json!([{"reference": target}]));
+        provenance.set("recorded", now.to_string());
+        provenance.set("agent", json!([{"who": {"reference": format!("Organization/{origin}")}}]));
+        let what = json!({"identifier": {"system": "urn:ietf:rfc:3986", "value": sent}});
+        provenance.set("entity", json!([{"role": "source", "what": what}]));
+        provenance.stamp(&id, 1, now, &format!("Organization/{origin}"));
+        planned.push(Planned {
+            resource: Some(provenance),
+            kind: "Provenance".to_string(),
+            id,
+            bucket,
+            origin,
+            current: None,
+            roles: Roles { requester: true, target: false },
+            full_url: None,
+            notes: Vec::new(),
+            broken: Vec::new(),
+        });
+    }
+    Ok(())
+}
+
+/// The bucket of a new resource: its person's, or its own.
+async fn bucket(ctx: &Context, homes: &HashMap<String, i64>, resource: &Resource, id: &str) -> Result<i64, Error> {
+    if resource.kind() != "Patient"
+        && let Some(patient) = person::patients(resource).first()
+    {
+        let home = homes.get(patient).copied();
+        let home = if home.is_some() { home } else { ctx.store.bucket_of("Patient", patient).await? };
+        return Ok(home.unwrap_or_else(|| bucket_of_name(patient)));
+    }
+    Ok(match id {
+        "" => ctx.ids.bucket(ctx.now()),
+        id => bucket_in(id).unwrap_or_else(|| bucket_of_name(id)),
+    })
+}

@@ -1,0 +1,240 @@
+//! What a write is made from, and whether its caller may make it: found and judged before anything is checked.
+
+use crate::auth::{Caller, Way};
+use crate::consent::{Action, Released};
+use crate::fhir::interaction::Interaction;
+use crate::fhir::reference::is_id;
+use crate::fhir::{Issue, Resource};
+use crate::store::Stored;
+
+use super::record::{self, Request};
+use super::submit::{Asked, Change};
+use super::transition::{self, Roles};
+use super::{Asking, Context, Error, No, person, place, read};
+
+/// A change that may be made, with what it is made from.
+pub struct Planned {
+    pub resource: Option<Resource>,
+    pub kind: String,
+    pub id: String,
+    pub bucket: i64,
+    pub origin: String,
+    pub current: Option<Stored>,
+    pub roles: Roles,
+    pub full_url: Option<String>,
+    pub notes: Vec<Issue>,
+    /// Rules of the Task's machine that the change breaks.
+    pub broken: Vec<Issue>,
+}
+
+/// Finds what each change is made from, and whether this caller may make it.
+pub async fn plan(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    interaction: Interaction,
+    asked: &[Asked],
+) -> Result<Vec<Planned>, Error> {
+    let alone = !matches!(interaction, Interaction::Transaction);
+    let mut planned = Vec::with_capacity(asked.len());
+    for (index, one) in asked.iter().enumerate() {
+        let found = match &one.change {
+            Change::Create(resource) => create(ctx, caller, resource),
+            Change::Update { kind, id, resource, if_match } => {
+                update(ctx, caller, request, (kind, id), resource, if_match.as_deref()).await
+            }
+            Change::Delete { kind, id, if_match } => {
+                delete(ctx, caller, request, (kind, id), if_match.as_deref()).await
+            }
+        };
+        let found = found.map_err(|error| if alone { error } else { error.within_entry(index) })?;
+        planned.push(Planned { full_url: one.full_url.clone(), ..found });
+    }
+    Ok(planned)
+}
+
+fn create(ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Planned, Error> {
+    let kind = resource.kind();
+    writable(ctx, caller, Interaction::Create, kind)?;
+    // An operator's import keeps ids (rules.md 11); anybody else is given one.
+    let kept = resource.id().filter(|_| caller.way() == Way::Operator);
+    Ok(Planned {
+        resource: Some(resource.clone()),
+        kind: kind.to_string(),
+        id: kept.unwrap_or("").to_string(),
+        bucket: -1,
+        origin: caller.partner().to_string(),
+        current: None,
+        roles: Roles { requester: true, target: false },
+        full_url: None,
+        notes: Vec::new(),
+        broken: Vec::new(),
+    })
+}
+
+async fn update(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    (kind, id): (&str, &str),
+    resource: &Resource,
+    if_match: Option<&str>,
+) -> Result<Planned, Error> {
+    writable(ctx, caller, Interaction::Update, kind)?;
+    same_identity(kind, id, resource)?;
+    let Some((current, view)) = find(ctx, caller, request, kind, id).await? else {
+        return if may_name(ctx, caller, kind, id).await? {
+            let made = create(ctx, caller, resource)?;
+            Ok(Planned { id: id.to_string(), ..made })
+        } else {
+            Err(Error::unknown(kind, id))
+        };
+    };
+    versions_agree(kind, &current, if_match)?;
+    let roles = roles(ctx, caller, &current, resource).await?;
+    let stored = current.resource();
+    let own = current.origin == caller.partner() || caller.way() == Way::Operator;
+    let by_role = kind == "Task" && (roles.requester || roles.target);
+    let mut corrects = false;
+    if let Some(stored) = stored.as_ref().filter(|_| !own && !by_role) {
+        // Somebody else's resource, under a permit that lists the action: an absent action never gives it (rules.md 7).
+        let decision =
+            person::grounds_for(ctx, stored).await?.decide(ctx, &Asking::new(caller, Action::Correct), stored);
+        corrects = decision.permits() && decision.states_action();
+    }
+    if !own && !by_role && !corrects {
+        return Err(Error::not_yours(&format!("{kind}/{id}")));
+    }
+    let mut broken = Vec::new();
+    let mut resource = resource.clone();
+    if let Some(view) = view.filter(|_| kind == "Task") {
+        broken = transition::check_change(&view, &resource, roles);
+        if let Some(stored) = stored.clone().filter(|_| !roles.requester) {
+            resource = transition::applied(stored, &resource);
+        }
+    }
+    if let Some(meta) = stored.filter(|_| corrects).and_then(|stored| stored.root().get("meta").value().cloned()) {
+        // Whose view was labelled for it does not write those labels back.
+        resource.set("meta", meta);
+    }
+    Ok(Planned {
+        resource: Some(resource),
+        kind: kind.to_string(),
+        id: id.to_string(),
+        bucket: current.bucket,
+        origin: current.origin.clone(),
+        current: Some(current),
+        roles,
+        full_url: None,
+        notes: Vec::new(),
+        broken,
+    })
+}
+
+async fn delete(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    (kind, id): (&str, &str),
+    if_match: Option<&str>,
+) -> Result<Planned, Error> {
+    writable(ctx, caller, Interaction::Delete, kind)?;
+    let (current, _) = find(ctx, caller, request, kind, id).await?.ok_or_else(|| Error::unknown(kind, id))?;
+    if current.origin != caller.partner() {
+        return Err(Error::not_yours(&format!("{kind}/{id}")));
+    }
+    if if_match.is_some() {
+        versions_agree(kind, &current, if_match)?;
+    }
+    Ok(Planned {
+        resource: None,
+        kind: kind.to_string(),
+        id: id.to_string(),
+        bucket: current.bucket,
+        origin: current.origin.clone(),
+        current: Some(current),
+        roles: Roles { requester: true, target: false },
+        full_url: None,
+        notes: Vec::new(),
+        broken: Vec::new(),
+    })
+}
+
+/// What the caller sees of a resource that it wants to change; a deletion counts as there.
+pub async fn find(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    kind: &str,
+    id: &str,
+) -> Result<Option<(Stored, Option<Resource>)>, Error> {
+    if !is_id(id) {
+        return Ok(None);
+    }
+    // A look on the way to a write: the write's record says what came of it.
+    let mut unlogged = record::start(ctx, caller, request, "read", format!("{kind}/{id}"));
+    let Some(seen) = read::look(ctx, caller, kind, id, &mut unlogged).await? else { return Ok(None) };
+    let stored = seen.stored.clone();
+    let view = seen.version(caller)?.body.and_then(Released::into_resource);
+    Ok(Some((stored, view)))
+}
+
+/// What the caller is to a Task: T is the owner's partner, the one that employs the owner, or the one that claims.
+async fn roles(ctx: &Context, caller: &Caller, current: &Stored, new: &Resource) -> Result<Roles, Error> {
+    let task = current.resource();
+    let owner = task.as_ref().and_then(|task| task.root().reference("owner"));
+    let owner = match owner.and_then(|owner| owner.local()) {
+        Some(("PractitionerRole", id)) => {
+            let role = ctx.store.for_decision("PractitionerRole", id).await?.and_then(|stored| stored.resource());
+            role.and_then(|role| place::organization(&role, "organization")).or_else(|| Some(String::new()))
+        }
+        Some((_, id)) => Some(id.to_string()),
+        None => None,
+    };
+    let claims = owner.is_none() && place::organization(new, "owner").as_deref() == Some(caller.partner());
+    Ok(Roles {
+        requester: current.belongs_to(caller.partner()) || caller.way() == Way::Operator,
+        target: owner.as_deref() == Some(caller.partner()) || claims,
+    })
+}
+
+/// Whether the type exists, is for partners to write, and the scopes cover it.
+fn writable(ctx: &Context, caller: &Caller, interaction: Interaction, kind: &str) -> Result<(), Error> {
+    if kind == "AuditEvent" {
+        let text = "AuditEvents are written by the server alone";
+        return Err(Error::one(No::NotOffered, Issue::error("not-supported", "server-writes", text)));
+    }
+    read::allowed(ctx, caller, interaction, kind)
+}
+
+/// Whether a partner may create by PUT under this id (rules.md 11).
+async fn may_name(ctx: &Context, caller: &Caller, kind: &str, id: &str) -> Result<bool, Error> {
+    let own = id.strip_prefix(caller.partner()).is_some_and(|rest| rest.starts_with('-'));
+    let may = caller.way() == Way::Operator || (ctx.config.ids.client_assigned && own);
+    Ok(may && is_id(id) && ctx.store.for_decision(kind, id).await?.is_none())
+}
+
+fn same_identity(kind: &str, id: &str, resource: &Resource) -> Result<(), Error> {
+    if resource.kind() == kind && resource.id() == Some(id) {
+        return Ok(());
+    }
+    let text = format!("the body must be a `{kind}` whose `id` is the one in the address");
+    Err(Error::one(No::Unreadable, Issue::error("invalid", "identity", text).at(format!("{kind}.id"))))
+}
+
+fn versions_agree(kind: &str, current: &Stored, if_match: Option<&str>) -> Result<(), Error> {
+    let Some(text) = if_match else {
+        if kind != "Task" {
+            return Ok(());
+        }
+        let text = "updating a Task needs `If-Match` with the version that you read, so that no step is lost";
+        return Err(Error::one(No::Unconditional, Issue::error("required", "if-match", text)));
+    };
+    // FHIR sends weak ETags in If-Match (R4 http.html#concurrency); bare and strong ones are sent too.
+    let wanted = text.trim().trim_start_matches("W/").trim_matches('"');
+    if wanted == current.version.to_string() {
+        return Ok(());
+    }
+    let text = format!("`If-Match` names version `{wanted}`, the current one is `{}`: read it again", current.version);
+    Err(Error::one(No::Stale, Issue::error("conflict", "stale", text)))
+}
