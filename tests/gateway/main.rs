@@ -1,5 +1,7 @@
 //! The gateway over HTTP, by actors, on a fixed clock, with both databases underneath.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 mod bad_input;
 mod examples;
 mod harness;

@@ -1,3 +1,5 @@
 //! One store suite, run on both databases.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod suite;
