@@ -89,6 +89,11 @@ impl Zone {
         Some(Instant(self.0.to_timestamp(moment).ok()?.as_microsecond()))
     }
 
+    /// What calendar and clock show here at a moment.
+    pub fn civil(&self, at: Instant) -> DateTime {
+        at.stamp().to_zoned(self.0.clone()).datetime()
+    }
+
     /// The calendar date of a moment here.
     pub fn date(&self, at: Instant) -> Date {
         at.stamp().to_zoned(self.0.clone()).date()
