@@ -39,7 +39,8 @@ pub async fn log(
 ) -> Result<Response, Trouble> {
     let signed = officer.signed();
     let partners = ctx.partners().await?;
-    let names: HashMap<String, String> = partners.into_iter().map(|partner| (partner.id, partner.name)).collect();
+    let names: HashMap<String, String> =
+        partners.iter().map(|partner| (partner.id.clone(), partner.name.clone())).collect();
     let filter = match asked.filter(&ctx.zone) {
         Ok(filter) => filter,
         Err(problem) => {
