@@ -4,7 +4,7 @@
 //! before the writer's turn, and every problem is said at once. Then, in one transaction: the resources, where the
 //! referrals stand, the deliveries that follow, the audit record.
 
-use crate::audit::{Disclosure, Record};
+use crate::audit::{Disclosure, Record, Refusal};
 use crate::auth::Caller;
 use crate::consent::Directive;
 use crate::fhir::interaction::Interaction;
@@ -67,9 +67,47 @@ pub async fn submit(
         tries -= 1;
         match once(ctx, caller, request, interaction, &asked).await {
             Err(Error::No(No::Conflict, _)) if tries > 0 => {}
+            Err(Error::No(no @ (No::Unknown | No::NotYours), issues)) => {
+                refused(ctx, caller, request, interaction, &asked, no).await?;
+                return Err(Error::No(no, issues));
+            }
             done => return done,
         }
     }
+}
+
+/// An attempt on what the caller may not know of or may not change is in the log, like a read that was refused.
+async fn refused(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    interaction: Interaction,
+    asked: &[Asked],
+    no: No,
+) -> Result<(), Error> {
+    let why = if no == No::Unknown { "unknown" } else { "not-yours" };
+    let mut record = record::start(ctx, caller, request, interaction.code(), "write".to_string());
+    for one in asked {
+        let (Change::Update { kind, id, .. } | Change::Delete { kind, id, .. }) = &one.change else { continue };
+        if !ctx.profiles.knows(kind) {
+            continue;
+        }
+        let stored = ctx.store.for_decision(kind, id).await?;
+        record.refused.push(Refusal {
+            key: format!("{kind}/{id}"),
+            patient: stored.as_ref().and_then(|stored| stored.patient.clone()),
+            party: stored.map(|stored| stored.origin),
+            why: why.to_string(),
+            decision: None,
+        });
+    }
+    if let [one] = record.refused.as_slice() {
+        record.target.clone_from(&one.key);
+    }
+    if !record.refused.is_empty() {
+        record::keep(ctx, &record).await?;
+    }
+    Ok(())
 }
 
 async fn once(

@@ -7,7 +7,7 @@ use crate::harness::{On, TestGateway, fixture};
 use crate::on_both;
 
 fn entities<'a>(event: &'a Value, kind: &str) -> Vec<&'a Value> {
-    let all = event["entity"].as_array().unwrap().iter();
+    let all = event["entity"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
     all.filter(|entity| entity["detail"][0]["type"] == kind).collect()
 }
 
@@ -36,6 +36,32 @@ async fn a_search_and_a_denied_read_are_in_the_log_with_their_reasons(on: On) {
     let why = shown[0]["detail"][1]["valueString"].as_str().unwrap();
     assert!(why.contains("/_history/1") && why.contains("\"path\":\"provision\""), "names the rule and version: {why}");
     assert!(!log.text.contains("Alder"), "no clinical content, no names");
+}
+
+on_both!(an_attempt_to_change_what_is_not_ones_own_is_in_the_log);
+async fn an_attempt_to_change_what_is_not_ones_own_is_in_the_log(on: On) {
+    let gw = TestGateway::exchange(on, None).await;
+    let sent = gw.system("river-clinic").await.submits(&fixture("ana")).await;
+    let (goal, condition) = (sent.one("Goal"), sent.one("Condition"));
+    let social = gw.system("county-social-service").await;
+    social.put(&format!("/fhir/{}", sent.key("Goal")), &goal).await.is(403);
+    social.put(&format!("/fhir/{}", sent.key("Condition")), &condition).await.is(404);
+    let log = gw.compliance("river-clinic").await.get("/fhir/AuditEvent").await.is(200).body;
+    let whys: Vec<(String, String)> = log["entry"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|entry| {
+            let event = entry["resource"].clone();
+            let refused: Vec<Value> = entities(&event, "refused").into_iter().cloned().collect();
+            refused.into_iter().map(|one| {
+                let text = |value: &Value| value.as_str().unwrap_or("").to_string();
+                (text(&one["what"]["reference"]), text(&one["detail"][0]["valueString"]))
+            })
+        })
+        .collect();
+    assert!(whys.contains(&(sent.key("Goal"), "not-yours".into())), "{whys:?}");
+    assert!(whys.contains(&(sent.key("Condition"), "unknown".into())), "{whys:?}");
 }
 
 on_both!(the_log_is_read_by_those_it_concerns);
