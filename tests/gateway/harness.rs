@@ -104,7 +104,15 @@ impl TestGateway {
 
     /// The exchange of the fixtures: a clinic, a housing agency at `endpoint`, a social service and a food bank.
     pub async fn exchange(on: On, endpoint: Option<&str>) -> TestGateway {
-        let gw = TestGateway::start(on).await;
+        TestGateway::start(on).await.with_partners(endpoint).await
+    }
+
+    pub async fn exchange_with(on: On, configure: impl FnOnce(&mut Config)) -> TestGateway {
+        TestGateway::start_with(on, configure).await.with_partners(None).await
+    }
+
+    async fn with_partners(self, endpoint: Option<&str>) -> TestGateway {
+        let gw = self;
         gw.enrol("river-clinic", Kind::Clinic, None).await;
         gw.enrol("harbor-housing", Kind::Housing, endpoint).await;
         gw.enrol("county-social-service", Kind::SocialService, None).await;
