@@ -14,10 +14,10 @@ use super::page::{self, Trouble};
 use super::session::{self, Signed};
 
 /// Where a user belongs, or how one signs in.
-pub async fn home(signed: Result<Signed, Trouble>) -> Result<Response, Trouble> {
+pub async fn home(State(ctx): State<Arc<Context>>, signed: Result<Signed, Trouble>) -> Result<Response, Trouble> {
     match signed {
         Ok(signed) => Ok(page::go(session::start(signed.user.role))),
-        Err(Trouble::SignedOut) => Ok(welcome()),
+        Err(Trouble::SignedOut) => Ok(welcome(&ctx)),
         Err(trouble) => Err(trouble),
     }
 }
@@ -28,7 +28,7 @@ pub struct Link {
 }
 
 pub async fn sign_in(State(ctx): State<Arc<Context>>, Query(asked): Query<Link>) -> Result<Response, Trouble> {
-    let Some(link) = asked.link else { return Ok(welcome()) };
+    let Some(link) = asked.link else { return Ok(welcome(&ctx)) };
     let session = sessions::session(&ctx, &link).await?.ok_or(Trouble::BadLink)?;
     Ok(page::lead(&session::cookie(&ctx, Some(&session)), "/console", "You are signed in"))
 }
@@ -38,12 +38,14 @@ pub async fn sign_out(State(ctx): State<Arc<Context>>, signed: Signed, body: Bod
     Ok(page::lead(&session::cookie(&ctx, None), "/console", "You are signed out"))
 }
 
-fn welcome() -> Response {
+fn welcome(ctx: &Context) -> Response {
+    let links = ctx.config.console.sign_in_links;
     let content = html! {
         h1 { "Sign in" }
         p { "Handoff passes referrals between agencies, with the person’s consent checked every time." }
         section.card {
             h2 { "How to sign in" }
+            @if !links { p.held { "Sign-in links are switched off on this exchange. Its operator can switch them on (console.sign_in_links)." } }
             p { "There is no password here. The person who runs this exchange gives you a sign-in link: open it in this browser and you are in for eight hours." }
             p { "No link, or it no longer works? Ask the person who runs this exchange for a new one." }
         }

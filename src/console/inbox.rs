@@ -104,16 +104,17 @@ fn row(zone: &Zone, line: &Line, sent: bool) -> Markup {
         }
         dl.facts {
             div { dt { "For" } dd { (line.person.as_deref().unwrap_or("a person you may not see")) } }
-            div { dt { (word) } dd { (party.as_deref().unwrap_or("not stated")) } }
+            div { dt { (word) } dd { (party.as_deref().unwrap_or("an agency that is not known here")) } }
             div {
                 dt { "Status" }
                 dd {
-                    (badge(&line.status))
+                    (badge(line))
                     @if let Some(since) = line.since { " since " time datetime=(since) { (words::moment(zone, since)) } }
                 }
             }
         }
-        @if let Some(why) = line.held { p.held { (why) } }
+        @if let Some(reason) = &line.reason { p.said { "Reason: " (reason) } }
+        @if let Some(why) = line.held { p.said { (why) } }
     }
 }
 
@@ -126,12 +127,15 @@ fn more(name: &str, lines: &Lines, words: &str) -> Markup {
     }
 }
 
-/// A Task's status in words and colour.
-pub fn badge(status: &str) -> Markup {
-    html! { span class=(format!("badge is-{status}")) { (words::status(status)) } }
+/// How far a referral is, in words and colour.
+pub fn badge(line: &Line) -> Markup {
+    html! {
+        @if line.held.is_some() { span.badge.is-on-hold { "Held" } }
+        @else { span class=(format!("badge is-{}", line.status)) { (words::status(&line.status)) } }
+    }
 }
 
-/// A user's own words in an error box, first on the page.
+/// What was wrong with what was sent, first on the page.
 pub fn alert(problems: &[String]) -> Markup {
     html! {
         @if !problems.is_empty() {

@@ -39,8 +39,8 @@ pub async fn log(
 ) -> Result<Response, Trouble> {
     let signed = officer.signed();
     let partners = ctx.partners().await?;
-    let names: HashMap<String, String> =
-        partners.iter().map(|partner| (partner.id.clone(), partner.name.clone())).collect();
+    let names = partners.iter().map(|partner| (partner.id.clone(), partner.name.clone()));
+    let names: HashMap<String, String> = names.collect();
     let filter = match asked.filter(&ctx.zone) {
         Ok(filter) => filter,
         Err(problem) => {
@@ -119,8 +119,8 @@ fn form(asked: &Asked, names: &HashMap<String, String>) -> Markup {
                     @for (code, words) in VERDICTS { option value=(code) selected[asked.verdict == code] { (words) } }
                 }
             }
-            div { label for="from" { "From (day)" } input #from type="date" name="from" value=(asked.from); }
-            div { label for="until" { "Until (day, included)" } input #until type="date" name="until" value=(asked.until); }
+            div { label for="from" { "From" } input #from type="date" name="from" value=(asked.from); }
+            div { label for="until" { "Until, included" } input #until type="date" name="until" value=(asked.until); }
             div.buttons { button.main type="submit" { "Show" } a href="/console/log" { "Clear" } }
         }
     }
@@ -172,7 +172,7 @@ fn reasons(shown: &[Shown]) -> Markup {
             @for one in shown {
                 li class=[(!one.released).then_some("withheld")] {
                     span.id { (one.key) } ": "
-                    strong { @if one.released { "shown" } @else { "not shown" } }
+                    strong { (words::deed(one)) }
                     ", " (words::why(&one.why))
                     @for reason in &one.reasons { (because(reason)) }
                 }
@@ -187,9 +187,14 @@ fn because(reason: &str) -> Markup {
     let rule = rule.trim_end_matches(')');
     html! {
         div.because {
-            "Rule " (rule)
-            @if let Some(words) = words::rule(rule) { " (" (words) ")" }
-            @if !source.is_empty() { ": " span.id { (source) } }
+            @match (source.starts_with("Consent/"), rule) {
+                (false, "R10") => { "No consent applies (rule R10); the exchange’s default is: " (source) }
+                _ => {
+                    "Rule " (rule)
+                    @if let Some(words) = words::rule(rule) { " (" (words) ")" }
+                    @if !source.is_empty() { ": " span.id { (source) } }
+                }
+            }
         }
     }
 }

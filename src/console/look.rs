@@ -1,12 +1,18 @@
 //! What a page reads about referrals, through the gateway as the signed-in user, each thing once a page.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::fhir::{Element, Instant, Reference, Resource};
 use crate::gateway::{self, Context, Error, No};
 
 use super::session::Signed;
 use super::words;
+
+/// What a line tells of, besides the Task itself.
+const POINTERS: [&str; 4] = ["focus", "for", "requester", "owner"];
+/// Ids of one search.
+const IDS_MAX: usize = 15;
+const COUNT: &str = "15";
 
 /// What was looked up for one page. What the user may not see is `None`, the same as what does not exist.
 pub struct Look<'a> {
@@ -25,6 +31,8 @@ pub struct Line {
     pub status: String,
     pub urgent: bool,
     pub held: Option<&'static str>,
+    /// Why it was rejected, put on hold, …
+    pub reason: Option<String>,
     /// When it was last changed.
     pub since: Option<Instant>,
 }
@@ -50,13 +58,40 @@ impl<'a> Look<'a> {
             pairs.iter().copied().chain(page.map(|token| ("_page", token))).map(own).collect();
         let Signed { caller, request, .. } = self.signed;
         let found = gateway::search(self.ctx, caller, request, "Task", &pairs, true).await?;
-        let mut lines = Vec::with_capacity(found.rows.len());
-        for (_, body) in found.rows {
-            if let Some(task) = body.into_resource() {
-                lines.push(self.line(&task).await?);
-            }
+        let tasks: Vec<Resource> = found.rows.into_iter().filter_map(|(_, body)| body.into_resource()).collect();
+        self.gather(&tasks).await?;
+        let mut lines = Vec::with_capacity(tasks.len());
+        for task in &tasks {
+            lines.push(self.line(task).await?);
         }
         Ok(Lines { lines, next: found.next })
+    }
+
+    /// Looks up what many Tasks point at with one search a type: one record in the log instead of one a row.
+    async fn gather(&mut self, tasks: &[Resource]) -> Result<(), Error> {
+        let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for task in tasks {
+            let references = POINTERS.iter().filter_map(|name| task.root().reference(name)?.local());
+            for (kind, id) in references.filter(|(kind, id)| !self.seen.contains_key(&format!("{kind}/{id}"))) {
+                wanted.entry(kind).or_default().insert(id);
+            }
+        }
+        let Signed { caller, request, .. } = self.signed;
+        for (kind, ids) in wanted {
+            let ids: Vec<&str> = ids.into_iter().collect();
+            for ids in ids.chunks(IDS_MAX) {
+                let pair = |name: &str, value: &str| (name.to_string(), value.to_string());
+                let pairs = [pair("_id", &ids.join(",")), pair("_count", COUNT), pair("_total", "none")];
+                let found = match gateway::search(self.ctx, caller, request, kind, &pairs, true).await {
+                    Ok(found) => found.rows,
+                    Err(Error::No(..)) => Vec::new(),
+                    Err(fault) => return Err(fault),
+                };
+                self.seen.extend(ids.iter().map(|id| (format!("{kind}/{id}"), None)));
+                self.seen.extend(found.into_iter().map(|(key, body)| (key, body.into_resource())));
+            }
+        }
+        Ok(())
     }
 
     /// # Errors
@@ -80,6 +115,7 @@ impl<'a> Look<'a> {
                 .iter()
                 .find_map(|coding| words::held(coding.code))
                 .filter(|_| !gateway::is_over(status)),
+            reason: words::concept(root.get("statusReason")),
             since: task.updated_at(),
         })
     }

@@ -68,16 +68,16 @@ pub async fn content(
         }
         h1 { (line.asked_for.as_deref().unwrap_or("A referral whose request you may not see")) }
         p.lead {
-            (badge(&line.status))
+            (badge(&line))
             @if line.urgent { " " span.badge.urgent { "Urgent" } }
             " for " strong { (line.person.as_deref().unwrap_or("a person you may not see")) }
         }
-        @if let Some(reason) = words::concept(task.root().get("statusReason")) { p.reason { "Reason: " (reason) } }
+        @if let Some(reason) = &line.reason { p.reason { "Reason: " (reason) } }
         @if let Some(why) = line.held { p.held { (why) } }
-        (steps::forms(task, look.signed, entered))
         section.card { h2 { "Details" } (facts) }
         @if !outcomes.is_empty() { section.card { h2 { "What was done" } ul { @for one in &outcomes { li { (one) } } } } }
         @if !notes.is_empty() { section.card { h2 { "Notes" } ul.notes { @for note in &notes { li { (note) } } } } }
+        (steps::forms(task, look.signed, entered))
         section.card {
             h2 { "What happened so far" }
             ol.timeline {
@@ -129,7 +129,7 @@ async fn facts(
                 } }
             }
             div { dt { "From" } dd { (from.as_deref().unwrap_or("not stated")) } }
-            div { dt { "To" } dd { (to.as_deref().unwrap_or("nobody yet")) } }
+            div { dt { "To" } dd { (to.as_deref().unwrap_or(if task.root().reference("owner").is_some() { "an agency that is not known here" } else { "nobody yet" })) } }
             @if let Some(at) = root.text("authoredOn") { div { dt { "Asked on" } dd { (words::date(at)) } } }
             @if let Some(due) = due { div { dt { "Wanted by" } dd { (words::date(due)) } } }
         }
@@ -211,9 +211,11 @@ async fn timeline(look: &mut Look<'_>, task: &Resource) -> Result<Vec<Event>, Er
         let of = |task: &Resource| (status_of(task), task.root().each("note").count(), held_of(task));
         let (status, notes, held) = of(&now);
         let what = match before.as_ref().map(of) {
-            None => {
-                Some(if held.is_some() { "Sent, and held".to_string() } else { words::status(&status).to_string() })
-            }
+            None => Some(if held.is_some() {
+                "Sent, and held".to_string()
+            } else {
+                "Sent, waiting for an answer".to_string()
+            }),
             Some((old, _, _)) if old != status => Some(words::status(&status).to_string()),
             Some((_, _, old)) if old.is_some() && held.is_none() => Some("Released to the agency".to_string()),
             Some((_, old, _)) if old < notes => Some("A note was added".to_string()),

@@ -117,11 +117,11 @@ impl Entered {
     /// The reason's words: the choice, and what was added to it.
     pub fn reason_text(&self) -> Option<String> {
         let label = REASONS.iter().find(|(code, _)| *code == self.reason).map(|(_, label)| *label);
-        match (label, self.details.as_str()) {
+        match (label.filter(|_| self.reason != "other"), self.details.as_str()) {
             (Some(label), "") => Some(label.to_string()),
-            (Some(label), details) if self.reason != "other" => Some(format!("{label}: {details}")),
-            (_, "") => None,
-            (_, details) => Some(details.to_string()),
+            (Some(label), details) => Some(format!("{label}: {details}")),
+            (None, "") => None,
+            (None, details) => Some(details.to_string()),
         }
     }
 }

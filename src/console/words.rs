@@ -1,6 +1,7 @@
 //! Plain words for codes, and for what FHIR says in many elements: a name, a service, a moment.
 
 use crate::fhir::{Element, Instant, Issue, Resource, Zone};
+use crate::gateway::Shown;
 use crate::partner::Role;
 
 /// Ours, for why a step was taken.
@@ -119,20 +120,31 @@ pub fn interaction(code: &str) -> &str {
     }
 }
 
+/// What became of a resource that a record names.
+pub fn deed(shown: &Shown) -> &'static str {
+    match shown.why.as_str() {
+        "written" => "stored",
+        "referred" | "delivered" => "sent",
+        "withdrawn" => "withdrawn",
+        _ if shown.released => "shown",
+        _ => "not shown",
+    }
+}
+
 /// Why something was shown or not.
 pub fn why(code: &str) -> &str {
     match code {
         "own" => "the agency’s own data",
         "directory" => "in the directory, open to all agencies",
         "consent" => "a consent allows it",
-        "written" => "written by the caller",
-        "referred" => "referred to the agency, a consent allows it",
-        "delivered" => "delivered, a consent allows it",
+        "written" => "the caller wrote it",
+        "referred" => "referred, a consent allows it",
+        "delivered" => "a consent allows it",
         "deny" => "refused",
         "indeterminate" => "no consent could be applied with certainty",
         "no-consent" => "no consent says anything about it",
         "held" => "held until a consent allows it",
-        "withdrawn" => "withdrawn: the consent ended or was revoked",
+        "withdrawn" => "the consent ended or was revoked",
         "not-opened" => "not opened by any consent",
         "unknown" => "not known here",
         other => other,
