@@ -15,7 +15,7 @@ CREATE TABLE resource (
     body        TEXT NOT NULL,
     PRIMARY KEY (bucket, kind, id)
 );
-CREATE INDEX resource_recent ON resource (kind, updated_at, id);
+CREATE INDEX resource_recent ON resource (kind, updated_at, id, bucket, deleted, origin, holder);
 CREATE INDEX resource_person ON resource (bucket, patient, kind);
 
 CREATE TABLE history (

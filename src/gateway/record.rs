@@ -55,9 +55,7 @@ pub fn row(record: &audit::Record, bucket: Option<i64>) -> store::Record {
 
 /// Writes the record of a request that changed nothing else; on return it is on disk.
 pub async fn keep(ctx: &Context, record: &audit::Record) -> Result<(), store::Fault> {
-    let mut tx = ctx.store.begin().await?;
-    tx.record(&row(record, None)).await?;
-    tx.commit().await
+    ctx.store.keep(row(record, None)).await
 }
 
 /// A decision as the log holds it.

@@ -2,12 +2,12 @@
 
 use crate::audit::Disclosure;
 use crate::auth::Caller;
-use crate::consent::{Action, Released, by_right, release};
+use crate::consent::{Action, Reach, Released, by_right, release};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::search::Query;
 use crate::fhir::search::query::Reading;
 use crate::fhir::{Instant, Issue};
-use crate::store::After;
+use crate::store::{After, Page};
 
 use super::record::{self, Request};
 use super::{Asking, Context, Error, No, person, read};
@@ -42,7 +42,7 @@ pub async fn search(
     let asking = Asking::new(caller, Action::Access);
     let (reach, grounds) = person::reach(ctx, &asking, kind, query.patient()).await?;
     let page = if query.only_total { None } else { Some(ctx.store.search(&query, &reach, after.as_ref()).await?) };
-    let total = if query.with_total { Some(ctx.store.count(&query, &reach).await?) } else { None };
+    let total = total(ctx, &query, &reach, page.as_ref()).await?;
 
     let mut record = record::start(ctx, caller, request, "search-type", kind.to_string());
     record.parameters = pairs.iter().map(|(name, _)| name.clone()).collect();
@@ -91,6 +91,18 @@ pub async fn search(
         warnings.push(Issue::warning("incomplete", "people-withheld", text));
     }
     Ok(Found { kind: kind.to_string(), rows, total, next, applied: query.applied, warnings })
+}
+
+/// Exact, or not there: a first page that holds all is its own total; a person's record is counted; everybody's only
+/// when that is asked for.
+async fn total(ctx: &Context, query: &Query, reach: &Reach, page: Option<&Page>) -> Result<Option<i64>, Error> {
+    let whole = page.filter(|page| !page.more && query.page.is_none());
+    Ok(match (whole, query.total) {
+        (_, Some(false)) if !query.only_total => None,
+        (Some(page), _) => Some(page.rows.len() as i64),
+        (None, None) if query.patient().is_none() && !query.only_total => None,
+        _ => Some(ctx.store.count(query, reach).await?),
+    })
 }
 
 fn open_page(ctx: &Context, caller: &Caller, sealed: &str) -> Result<After, Error> {

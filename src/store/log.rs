@@ -1,5 +1,8 @@
 //! The log's rows: records that are only added, and the chain that numbers them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::fhir::Instant;
 
 use super::sql::{Bind, Sql};
@@ -37,6 +40,9 @@ pub struct Chained {
     pub hash: String,
     pub content: Option<(Instant, String)>,
 }
+
+/// Records of one INSERT.
+const RECORDS_AT_ONCE: usize = 64;
 
 /// What a page of the log shows.
 #[derive(Clone, Debug, Default)]
@@ -123,7 +129,38 @@ impl Tx {
     }
 }
 
+/// Records that wait for the writer, each with whether somebody has written it.
+#[derive(Default)]
+pub(super) struct Waiting(Mutex<Vec<(Record, Arc<AtomicBool>)>>);
+
 impl Store {
+    /// Writes the record of a request that changes nothing else; on return it is on disk.
+    ///
+    /// Where writers take turns, whoever gets the writer first writes what all have left, in as many statements as
+    /// one record takes; the others find theirs done and share the commit.
+    pub async fn keep(&self, record: Record) -> Result<(), Fault> {
+        if !self.db.takes_turns() {
+            let mut tx = self.begin().await?;
+            tx.record(&record).await?;
+            return tx.commit().await;
+        }
+        let written = Arc::new(AtomicBool::new(false));
+        self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner).push((record, written.clone()));
+        let mut tx = self.begin().await?;
+        let batch = std::mem::take(&mut *self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let (records, flags): (Vec<Record>, Vec<Arc<AtomicBool>>) = batch.into_iter().unzip();
+        for chunk in records.chunks(RECORDS_AT_ONCE) {
+            tx.records(chunk).await?;
+        }
+        // INVARIANT: on this database nothing since `begin` has waited, so that nobody was cut off in between, and
+        // the writer has not been anybody else's: a flag that is still down means that the writing failed.
+        flags.iter().for_each(|flag| flag.store(true, Ordering::SeqCst));
+        if !written.load(Ordering::SeqCst) {
+            return Err(Fault::new("write", "the record of this request was not written"));
+        }
+        tx.commit().await
+    }
+
     /// Links in order, from behind `number`.
     pub async fn chained(&self, number: i64, limit: usize) -> Result<Vec<Chained>, Fault> {
         let sql = Sql::new("SELECT c.number, c.record, c.hash, r.at, r.body FROM chain c")

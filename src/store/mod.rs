@@ -10,11 +10,13 @@ mod find;
 mod index;
 mod log;
 mod outbox;
+mod postgres;
 mod reach;
 mod referral;
 mod registry;
 mod resource;
 mod sql;
+mod sqlite;
 
 use std::fmt;
 
@@ -31,6 +33,8 @@ use db::{Db, Transaction};
 /// The exchange's database.
 pub struct Store {
     db: Db,
+    /// Records of reads that wait for the writer.
+    waiting: log::Waiting,
 }
 
 /// One request's writes, with the audit record that belongs to them: all or none.
@@ -68,7 +72,7 @@ impl Store {
     /// # Errors
     /// That the address is of neither form, or the database out of reach.
     pub async fn open(url: &str, connections: u32) -> Result<Store, Fault> {
-        Ok(Store { db: Db::open(url, connections).await? })
+        Ok(Store { db: Db::open(url, connections).await?, waiting: log::Waiting::default() })
     }
 
     /// Brings the schema up to date.

@@ -25,8 +25,8 @@ pub struct Query {
     pub oldest_first: bool,
     /// `_summary=count` or `_count=0`: the total alone.
     pub only_total: bool,
-    /// `_total=none` leaves it out.
-    pub with_total: bool,
+    /// `_total`, when it was asked for; otherwise it is given where it costs little.
+    pub total: Option<bool>,
     /// The sealed page token, still closed.
     pub page: Option<String>,
     /// The parameters that were applied, for the `self` link.
@@ -126,7 +126,7 @@ impl Query {
             count: COUNT_DEFAULT,
             oldest_first: false,
             only_total: false,
-            with_total: true,
+            total: None,
             page: None,
             applied: Vec::new(),
             warnings: Vec::new(),
@@ -186,9 +186,9 @@ impl Query {
             }
             ("_summary", None) if value == "false" => return Ok(true),
             ("_total", None) => {
-                self.with_total = match value {
-                    "none" => false,
-                    "estimate" | "accurate" => true,
+                self.total = match value {
+                    "none" => Some(false),
+                    "estimate" | "accurate" => Some(true),
                     _ => return Err(unreadable(name, "`none`, `estimate` or `accurate`")),
                 };
                 return Ok(true);

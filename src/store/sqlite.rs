@@ -1,0 +1,207 @@
+//! SQLite, on the calling thread.
+//!
+//! There is one writer. It commits **groups**: each request works within a savepoint, lets go of the writer and
+//! queues for it again; whoever gets it back while the group is still open has nobody before it and commits for all
+//! (tokio's mutex is fair, so that is so). One fsync serves everyone who was waiting, and no task of its own is
+//! needed. A caller that hangs up leaves a savepoint that the next one rolls back. Statements run where they are
+//! called, because handing each to another thread costs more than the statement; only the COMMIT, which waits for
+//! the disk, goes to a thread that may wait, and ends there whoever is still listening. Reads use other connections,
+//! as many as are needed at once.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{CachedStatement, Connection, ToSql};
+use tokio::sync::{OwnedMutexGuard, watch};
+
+use super::Fault;
+use super::db::{Cell, Row};
+use super::sql::{Bind, Sql};
+
+/// A database file.
+pub struct Sqlite {
+    path: String,
+    readers: Mutex<Vec<Connection>>,
+    writer: Arc<tokio::sync::Mutex<Writer>>,
+}
+
+/// The one writer, and the group that it is collecting.
+pub struct Writer {
+    connection: Arc<Mutex<Connection>>,
+    group: Option<Group>,
+    /// The savepoint of whoever is at work; when the next one finds it, its owner has hung up.
+    at_work: bool,
+}
+
+/// Requests that are committed together: `None` while open, then whether they are on disk.
+#[derive(Clone)]
+struct Group(watch::Sender<Option<bool>>);
+
+/// One request's writes.
+pub struct Savepoint {
+    writer: Arc<tokio::sync::Mutex<Writer>>,
+    held: OwnedMutexGuard<Writer>,
+}
+
+/// Statement texts vary with the number of index rows; each is prepared once a connection.
+const STATEMENTS: usize = 500;
+
+impl Sqlite {
+    /// Opens a file that was migrated.
+    pub fn open(path: &str) -> Result<Sqlite, Fault> {
+        let writer = Writer { connection: Arc::new(Mutex::new(connect(path)?)), group: None, at_work: false };
+        let writer = Arc::new(tokio::sync::Mutex::new(writer));
+        Ok(Sqlite { path: path.to_string(), readers: Mutex::default(), writer })
+    }
+
+    pub fn fetch(&self, sql: Sql) -> Result<Vec<Row>, Fault> {
+        let kept = locked(&self.readers).pop();
+        let connection = kept.map_or_else(|| connect(&self.path), Ok)?;
+        let rows = fetch(&connection, &sql);
+        locked(&self.readers).push(connection);
+        rows
+    }
+
+    pub async fn begin(&self) -> Result<Savepoint, Fault> {
+        let mut held = self.writer.clone().lock_owned().await;
+        held.enter()?;
+        Ok(Savepoint { writer: self.writer.clone(), held })
+    }
+}
+
+impl Writer {
+    fn run(&self, text: &str) -> Result<(), Fault> {
+        locked(&self.connection).execute_batch(text).map_err(Fault::of("write"))
+    }
+
+    // INVARIANT: nothing in here waits, so that nobody can hang up between two of its steps.
+    fn enter(&mut self) -> Result<(), Fault> {
+        self.clear()?;
+        if self.group.is_none() {
+            self.run("BEGIN IMMEDIATE")?;
+            self.group = Some(Group(watch::Sender::new(None)));
+        }
+        self.run("SAVEPOINT request")?;
+        self.at_work = true;
+        Ok(())
+    }
+
+    /// Rolls back what a caller that hung up left behind.
+    fn clear(&mut self) -> Result<(), Fault> {
+        if std::mem::take(&mut self.at_work) {
+            self.run("ROLLBACK TO request; RELEASE request")?;
+        }
+        Ok(())
+    }
+
+    /// Commits the open group for all who wait for it. What was begun ends on its own thread, whoever hangs up.
+    fn settle(&mut self) -> Result<(), Fault> {
+        self.clear()?;
+        let (Some(group), connection) = (self.group.take(), self.connection.clone()) else { return Ok(()) };
+        tokio::task::spawn_blocking(move || {
+            let connection = locked(&connection);
+            let done = connection.execute_batch("COMMIT");
+            if done.is_err() {
+                // A full disk fails the whole group; nothing of it may stay open.
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+            group.0.send_replace(Some(done.is_ok()));
+        });
+        Ok(())
+    }
+}
+
+impl Savepoint {
+    pub fn fetch(&mut self, sql: &Sql) -> Result<Vec<Row>, Fault> {
+        fetch(&locked(&self.held.connection), sql)
+    }
+
+    pub fn execute(&mut self, sql: &Sql) -> Result<u64, Fault> {
+        let connection = locked(&self.held.connection);
+        let mut statement = prepare(&connection, sql)?;
+        statement.raw_execute().map(|changed| changed as u64).map_err(Fault::of("write"))
+    }
+
+    /// On return it is on disk.
+    pub async fn commit(self) -> Result<(), Fault> {
+        let Savepoint { writer, mut held } = self;
+        held.run("RELEASE request")?;
+        held.at_work = false;
+        let Some(group) = held.group.clone() else { return Err(Fault::new("commit", "no open group")) };
+        let mut committed = group.0.subscribe();
+        drop(held);
+        tokio::select! {
+            biased;
+            () = settled(&mut committed) => {}
+            mut held = writer.lock_owned() => {
+                // The open group may be another one by now, if somebody has settled ours.
+                if held.group.as_ref().is_some_and(|open| open.0.same_channel(&group.0)) {
+                    held.settle()?;
+                }
+                // The writer stays ours until the disk has answered: what queues up meanwhile is the next group.
+                settled(&mut committed).await;
+            }
+        }
+        let done = *committed.borrow();
+        if done == Some(true) { Ok(()) } else { Err(Fault::new("commit", "the group was not committed")) }
+    }
+}
+
+async fn settled(committed: &mut watch::Receiver<Option<bool>>) {
+    let _ = committed.wait_for(Option::is_some).await;
+}
+
+fn connect(path: &str) -> Result<Connection, Fault> {
+    let open = || {
+        let connection = Connection::open(path)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        // A 2xx is durable: FULL. The write-ahead log was turned on when the file was made.
+        connection
+            .execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY")?;
+        Ok::<Connection, rusqlite::Error>(connection)
+    };
+    open().map_err(Fault::of("open the database"))
+}
+
+fn prepare<'c>(connection: &'c Connection, sql: &Sql) -> Result<CachedStatement<'c>, Fault> {
+    let mut statement = connection.prepare_cached(&sql.text).map_err(Fault::of("prepare"))?;
+    for (at, value) in sql.binds.iter().enumerate() {
+        statement.raw_bind_parameter(at + 1, value).map_err(Fault::of("bind"))?;
+    }
+    Ok(statement)
+}
+
+fn fetch(connection: &Connection, sql: &Sql) -> Result<Vec<Row>, Fault> {
+    let mut statement = prepare(connection, sql)?;
+    let columns = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(Fault::of("read"))? {
+        let cells = (0..columns).map(|at| {
+            Ok(match row.get_ref(at)? {
+                ValueRef::Integer(value) => Cell::Int(value),
+                ValueRef::Real(value) => Cell::Real(value),
+                ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+                ValueRef::Null | ValueRef::Blob(_) => Cell::Null,
+            })
+        });
+        found.push(Row(cells.collect::<Result<_, rusqlite::Error>>().map_err(Fault::of("read"))?));
+    }
+    Ok(found)
+}
+
+impl ToSql for Bind {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>, rusqlite::Error> {
+        Ok(match self {
+            Bind::Int(value) => ToSqlOutput::Owned(Value::Integer(*value)),
+            Bind::Real(value) => ToSqlOutput::Owned(Value::Real(*value)),
+            Bind::Text(text) | Bind::MaybeText(Some(text)) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Bind::MaybeText(None) => ToSqlOutput::Owned(Value::Null),
+        })
+    }
+}
+
+fn locked<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
