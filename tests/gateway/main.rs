@@ -1,5 +1,7 @@
 //! The gateway over HTTP, by actors, on a fixed clock, with both databases underneath.
 
+mod assertion;
+mod bad_bundles;
 mod bad_input;
 mod examples;
 mod harness;
@@ -7,5 +9,7 @@ mod held;
 mod log;
 mod referral;
 mod rest;
+mod rights;
 mod search;
 mod sign_in;
+mod sweep;
