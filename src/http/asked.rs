@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequestParts, Request as HttpRequest, State};
+use axum::extract::{FromRequestParts, Path, Request as HttpRequest, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use serde::de::DeserializeOwned;
 
 use crate::auth::Caller;
 use crate::fhir::{Issue, Resource, read};
 use crate::gateway::{Context, Error, No, Request, sign_in};
 
 use super::error::{Cause, Problem};
-use super::{answer, prefer::Prefer};
+use super::{answer, prefer::Prefer, public};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -26,6 +27,20 @@ pub struct Asked {
     pub base: String,
     pub prefer: Prefer,
     pub headers: HeaderMap,
+}
+
+/// The variable parts of an address; what is no text names nothing.
+pub struct Address<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Context>> for Address<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Arc<Context>) -> Result<Address<T>, Problem> {
+        match Path::from_request_parts(parts, ctx).await {
+            Ok(Path(found)) => Ok(Address(found)),
+            Err(_) => Err(public::nothing_here(parts.uri.clone()).await),
+        }
+    }
 }
 
 impl FromRequestParts<Arc<Context>> for Asked {
