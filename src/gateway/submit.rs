@@ -25,6 +25,8 @@ use super::{Context, Error, No, person, place, read};
 #[derive(Debug)]
 pub struct Asked {
     pub change: Change,
+    /// Where it stands in its Bundle, for the words of a refusal.
+    pub entry: usize,
     /// The entry's `fullUrl`, by which the others of its Bundle may point at it.
     pub full_url: Option<String>,
 }
@@ -59,6 +61,7 @@ struct Planned {
     origin: String,
     current: Option<Stored>,
     roles: Roles,
+    entry: usize,
     full_url: Option<String>,
     notes: Vec<Issue>,
     /// Rules of the Task's machine that the change breaks.
@@ -148,7 +151,8 @@ async fn plan(
 ) -> Result<Vec<Planned>, Error> {
     let alone = !matches!(interaction, Interaction::Transaction);
     let mut planned = Vec::with_capacity(asked.len());
-    for (index, one) in asked.iter().enumerate() {
+    let mut refused: Option<(No, Vec<Issue>)> = None;
+    for one in asked {
         let found = match &one.change {
             Change::Create(resource) => create(ctx, caller, resource),
             Change::Update { kind, id, resource, if_match } => {
@@ -158,10 +162,14 @@ async fn plan(
                 delete(ctx, caller, request, (kind, id), if_match.as_deref()).await
             }
         };
-        let found = found.map_err(|error| if alone { error } else { error.within_entry(index) })?;
-        planned.push(Planned { full_url: one.full_url.clone(), ..found });
+        match found.map_err(|error| if alone { error } else { error.within_entry(one.entry) }) {
+            Ok(found) => planned.push(Planned { entry: one.entry, full_url: one.full_url.clone(), ..found }),
+            // The first says what sort of "no" it is; all are told.
+            Err(Error::No(no, issues)) => refused.get_or_insert((no, Vec::new())).1.extend(issues),
+            Err(fault) => return Err(fault),
+        }
     }
-    Ok(planned)
+    refused.map_or(Ok(planned), |(no, issues)| Err(Error::No(no, issues)))
 }
 
 fn create(ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Planned, Error> {
@@ -177,6 +185,7 @@ fn create(ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Planned
         origin: caller.partner().to_string(),
         current: None,
         roles: Roles { requester: true, target: false },
+        entry: 0,
         full_url: None,
         notes: Vec::new(),
         broken: Vec::new(),
@@ -193,14 +202,16 @@ async fn update(
 ) -> Result<Planned, Error> {
     writable(ctx, caller, Interaction::Update, kind)?;
     same_identity(kind, id, resource)?;
-    let Some((current, view)) = find(ctx, caller, request, kind, id).await? else {
-        return if may_name(ctx, caller, kind, id).await? {
+    let found = match find(ctx, caller, request, kind, id).await? {
+        None if may_name(ctx, caller, kind, id).await? => {
             let made = create(ctx, caller, resource)?;
-            Ok(Planned { id: id.to_string(), ..made })
-        } else {
-            Err(Error::unknown(kind, id))
-        };
+            return Ok(Planned { id: id.to_string(), ..made });
+        }
+        // It may have been created between the two looks.
+        None => find(ctx, caller, request, kind, id).await?,
+        found => found,
     };
+    let (current, view) = found.ok_or_else(|| Error::unknown(kind, id))?;
     versions_agree(kind, &current, if_match)?;
     let roles = roles(ctx, caller, &current, resource).await?;
     if current.origin != caller.partner()
@@ -225,6 +236,7 @@ async fn update(
         origin: current.origin.clone(),
         current: Some(current),
         roles,
+        entry: 0,
         full_url: None,
         notes: Vec::new(),
         broken,
@@ -254,6 +266,7 @@ async fn delete(
         origin: current.origin.clone(),
         current: Some(current),
         roles: Roles { requester: true, target: false },
+        entry: 0,
         full_url: None,
         notes: Vec::new(),
         broken: Vec::new(),
@@ -316,7 +329,7 @@ async fn check(
     let mut targets = Targets::default();
     planned.iter().filter_map(|one| one.resource.as_ref()).for_each(|resource| targets.add(resource));
     let (mut valid, mut issues) = (Vec::with_capacity(planned.len()), Vec::new());
-    for (index, one) in planned.iter_mut().enumerate() {
+    for one in planned.iter_mut() {
         let Some(resource) = &one.resource else {
             valid.push(None);
             continue;
@@ -333,7 +346,7 @@ async fn check(
         let (errors, notes): (Vec<Issue>, Vec<Issue>) =
             found.into_iter().partition(|issue| issue.severity == Severity::Error);
         one.notes.extend(notes);
-        let prefix = format!("Bundle.entry[{index}].resource");
+        let prefix = format!("Bundle.entry[{}].resource", one.entry);
         let bundled = interaction == Interaction::Transaction;
         issues.extend(errors.into_iter().map(|issue| if bundled { issue.within(&prefix) } else { issue }));
         valid.push(checked.ok());
@@ -466,9 +479,6 @@ async fn find(
     kind: &str,
     id: &str,
 ) -> Result<Option<(Stored, Option<Resource>)>, Error> {
-    if !is_id(id) {
-        return Ok(None);
-    }
     // A look on the way to a write: the write's record says what came of it.
     let mut unlogged = record::start(ctx, caller, request, "read", format!("{kind}/{id}"));
     let Some(seen) = read::look(ctx, caller, kind, id, &mut unlogged).await? else { return Ok(None) };
