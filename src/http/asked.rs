@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 
 use crate::auth::Caller;
 use crate::fhir::{Issue, Resource, read};
@@ -60,7 +61,7 @@ impl FromRequestParts<Arc<Context>> for Asked {
                 })?
             }
         };
-        acceptable(&parts.headers)?;
+        acceptable(parts)?;
         let request = parts.extensions.get::<Request>().cloned().unwrap_or_else(|| Request { id: String::new() });
         let base = format!("{}/fhir", base(ctx, &parts.headers));
         Ok(Asked { caller, request, base, prefer: Prefer::of(&parts.headers), headers: parts.headers.clone() })
@@ -76,14 +77,20 @@ pub fn base(ctx: &Context, headers: &HeaderMap) -> String {
     format!("http://{host}")
 }
 
-/// JSON is what is written here; a client that can take nothing else is told so.
-fn acceptable(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(accept) = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()) else { return Ok(()) };
+/// JSON is what is written here; a client that can take nothing else is told so. `_format` beats Accept (rules.md 27).
+fn acceptable(parts: &Parts) -> Result<(), Problem> {
+    let query = parts.uri.query().unwrap_or("").as_bytes();
+    let format = form_urlencoded::parse(query).find(|(name, value)| name == "_format" && !value.is_empty());
+    let accept = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
+    let (name, wanted) = match &format {
+        Some((_, format)) => ("_format", format.as_ref()),
+        None => ("Accept", accept),
+    };
     let fits = |one: &str| one.contains("json") || one.contains("*/*") || one.contains("application/*");
-    if accept.trim().is_empty() || accept.split(',').any(fits) {
+    if wanted.trim().is_empty() || wanted.split(',').any(fits) {
         return Ok(());
     }
-    let text = "`Accept`: expected `application/fhir+json`, the format that is answered here";
+    let text = format!("`{name}`: expected `application/fhir+json`, the format that is answered here");
     Err(Error::one(No::NotAcceptable, Issue::error("not-supported", "accept", text)).into())
 }
 
