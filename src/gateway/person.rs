@@ -76,7 +76,8 @@ pub async fn grounds_within(
 ) -> Result<Grounds, Fault> {
     let mut rows = Vec::new();
     for patient in patients {
-        rows.extend(tx.grounds(bucket, patient).await?);
+        let home = tx.bucket_of("Patient", patient).await?.unwrap_or(bucket);
+        rows.extend(tx.grounds(home, patient).await?);
     }
     Ok(Grounds::build(ctx, partners, rows))
 }

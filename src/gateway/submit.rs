@@ -126,7 +126,8 @@ async fn once(
     people.sort();
     people.dedup();
     for (bucket, patient) in people {
-        let open = tx.open_referrals(bucket, &patient).await?;
+        let home = tx.bucket_of("Patient", &patient).await?.unwrap_or(bucket);
+        let open = tx.open_referrals(home, &patient).await?;
         desk.reconsider(&mut tx, open, &mut record).await?;
     }
     let bucket = planned.first().map(|one| one.bucket);
@@ -464,7 +465,7 @@ async fn delete_one(ctx: &Context, tx: &mut Tx, one: &Planned, record: &mut Reco
     })
 }
 
-/// The people whose decisions a change may turn, with their buckets.
+/// The people whose decisions a change may turn, with the bucket of those who come with it.
 fn people_of(one: &Planned) -> Vec<(i64, String)> {
     let before = one.current.as_ref().and_then(Stored::resource);
     let both = before.iter().chain(&one.resource);

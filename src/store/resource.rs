@@ -146,13 +146,10 @@ impl Store {
     /// Everything of one person that a condition must be worked out on, resource by resource, because SQL cannot
     /// carry it. For decisions alone.
     pub async fn record_of(&self, patient: &str) -> Result<Vec<Stored>, Fault> {
-        let sql = Sql::new("SELECT ")
-            .push(COLUMNS)
-            .push(" FROM resource r WHERE r.deleted = 0 AND r.bucket IN (SELECT bucket FROM further_patient WHERE patient = ")
-            .bind(patient)
-            .push(" UNION SELECT ")
-            .bind(self.bucket_of("Patient", patient).await?.unwrap_or(-1))
-            .push(") AND (r.patient = ")
+        let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM resource r WHERE r.deleted = 0 AND r.bucket IN ");
+        let home = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
+        let sql = buckets(sql, home, patient)
+            .push(" AND (r.patient = ")
             .bind(patient)
             .push(" OR EXISTS (SELECT 1 FROM further_patient f WHERE f.bucket = r.bucket AND f.kind = r.kind")
             .push(" AND f.id = r.id AND f.patient = ")
@@ -163,10 +160,15 @@ impl Store {
 }
 
 impl Tx {
+    /// As [`Store::bucket_of`], seeing what this transaction wrote and needing no second connection.
+    pub async fn bucket_of(&mut self, kind: &str, id: &str) -> Result<Option<i64>, Fault> {
+        let rows = self.inner.fetch(lookup(kind, id)).await?;
+        Ok(rows.first().map(|row| row.int(0)).or_else(|| bucket_in(id)))
+    }
+
     /// The current version as this transaction sees it. For the write path, which judges it itself.
     pub async fn current(&mut self, kind: &str, id: &str) -> Result<Option<Stored>, Fault> {
-        let rows = self.inner.fetch(lookup(kind, id)).await?;
-        let Some(bucket) = rows.first().map(|row| row.int(0)).or_else(|| bucket_in(id)) else { return Ok(None) };
+        let Some(bucket) = self.bucket_of(kind, id).await? else { return Ok(None) };
         Ok(self.inner.fetch(one(bucket, kind, id)).await?.into_iter().next().map(Stored::of))
     }
 
@@ -279,6 +281,12 @@ impl Tx {
     }
 }
 
+/// Where something about a person may lie: in the person's own bucket, or in that of who was named first.
+pub(super) fn buckets(sql: Sql, home: i64, patient: &str) -> Sql {
+    let sql = sql.push("(SELECT ").bind(home).push(" UNION SELECT bucket FROM further_patient WHERE patient = ");
+    sql.bind(patient).push(")")
+}
+
 fn lookup(kind: &str, id: &str) -> Sql {
     Sql::new("SELECT bucket FROM id_bucket WHERE kind = ").bind(kind).push(" AND id = ").bind(id)
 }
@@ -306,10 +314,8 @@ fn same_version(sql: Sql, bucket: i64, kind: &str, id: &str, seen: i64) -> Sql {
 }
 
 fn grounds(bucket: i64, patient: &str) -> Sql {
-    Sql::new("SELECT ")
-        .push(COLUMNS)
-        .push(" FROM resource r WHERE r.deleted = 0 AND r.bucket = ")
-        .bind(bucket)
+    let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM resource r WHERE r.deleted = 0 AND r.bucket IN ");
+    buckets(sql, bucket, patient)
         .push(" AND r.patient = ")
         .bind(patient)
         .push(" AND r.kind IN ('Patient', 'Consent', 'CareTeam', 'RelatedPerson', 'Encounter', 'Provenance', 'Group')")
