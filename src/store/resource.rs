@@ -159,6 +159,27 @@ impl Store {
     }
 }
 
+/// Rows of resources of a type, each with those who are named in it behind the first one.
+const TOGETHER: &str =
+    " FROM resource r JOIN further_patient f ON f.bucket = r.bucket AND f.kind = r.kind AND f.id = r.id";
+
+impl Store {
+    /// Who else is named in a person's resources of a type, at most `limit`. For decisions alone: everyone who is
+    /// named must permit (R11).
+    pub async fn named_beside(&self, kind: &str, patient: &str, limit: usize) -> Result<Vec<String>, Fault> {
+        let home = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
+        let sql = Sql::new("SELECT f.patient").push(TOGETHER).push(" WHERE r.kind = ").bind(kind);
+        let sql = sql.push(" AND r.bucket = ").bind(home).push(" AND r.patient = ").bind(patient);
+        let sql = sql.push(" UNION SELECT r.patient").push(TOGETHER).push(" WHERE f.patient = ").bind(patient);
+        let sql = sql.push(" AND r.kind = ").bind(kind);
+        let sql = sql.push(" UNION SELECT g.patient FROM further_patient f JOIN further_patient g");
+        let sql = sql.push(" ON g.bucket = f.bucket AND g.kind = f.kind AND g.id = f.id WHERE f.patient = ");
+        let sql = sql.bind(patient).push(" AND f.kind = ").bind(kind).push(" ORDER BY 1 LIMIT ").bind(limit as i64);
+        let found = self.db.fetch(sql).await?.into_iter().map(|row| row.text(0));
+        Ok(found.filter(|other| other != patient).collect())
+    }
+}
+
 impl Tx {
     /// As [`Store::bucket_of`], seeing what this transaction wrote and needing no second connection.
     pub async fn bucket_of(&mut self, kind: &str, id: &str) -> Result<Option<i64>, Fault> {
