@@ -121,7 +121,7 @@ async fn a_body_over_the_limit_is_refused(on: On) {
     clinic.creates(&patient()).await;
 }
 
-/// A client that sends all of it before it listens must get the answer too, not a broken connection.
+// A client that sends all of it before it listens must get the answer too, not a broken connection.
 on_both!(sixty_megabytes_are_refused_with_an_answer);
 async fn sixty_megabytes_are_refused_with_an_answer(on: On) {
     let (_gw, clinic) = start(on).await;

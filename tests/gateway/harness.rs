@@ -223,6 +223,11 @@ pub struct Answer {
 }
 
 impl Actor {
+    /// `http://127.0.0.1:…`, as it addresses the gateway.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Answer {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let url = if path.starts_with("http") { path.to_string() } else { format!("{}{path}", self.base) };
