@@ -11,7 +11,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Deserialize;
 
-use crate::fhir::Instant;
+use crate::fhir::{Instant, read};
 
 /// What was registered for a client, as the registry has it.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,6 @@ impl Refused {
     }
 }
 
-/// A claim twice is refused by serde: two readers would see two assertions.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -158,6 +157,11 @@ fn b2b(extension: serde_json::Value) -> Result<Vec<String>, Refused> {
 fn header(jwt: &str) -> Result<Header, Refused> {
     let header = decode_header(jwt)
         .map_err(|_| Refused::client("client_assertion: expected a JWT signed with RS384 or ES384"))?;
+    // A claim that is there twice, at any depth: two readers would see two assertions.
+    let strict = |part: &str| BASE64.decode(part).is_ok_and(|bytes| read::json(&bytes).is_ok());
+    if !jwt.split('.').take(2).all(strict) {
+        return Err(Refused::client("client_assertion: expected well-formed JSON with each claim once"));
+    }
     match header.alg {
         Algorithm::RS384 | Algorithm::ES384 => Ok(header),
         _ => Err(Refused::client("client_assertion: expected `alg` RS384 or ES384")),

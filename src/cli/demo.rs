@@ -114,9 +114,9 @@ async fn fill(ctx: &Context) -> Result<People, String> {
 async fn submit(ctx: &Context, fixture: &str) -> Result<Vec<Written>, String> {
     let sent = read::resource(fixture.as_bytes()).map_err(|issue| issue.text)?;
     let (_, entries) = bundle::read(sent).map_err(|_| "a fixture is no transaction".to_string())?;
-    let asked = entries
-        .into_iter()
-        .filter_map(|entry| Some(Asked { change: Change::Create(entry.resource?), full_url: entry.full_url }));
+    let asked = entries.into_iter().enumerate().filter_map(|(entry, sent)| {
+        Some(Asked { change: Change::Create(sent.resource?), entry, full_url: sent.full_url })
+    });
     let request = Request { id: "demo".to_string() };
     let caller = Caller::operator("river-clinic");
     let written = gateway::submit(ctx, &caller, &request, Interaction::Transaction, asked.collect()).await;

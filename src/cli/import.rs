@@ -113,7 +113,8 @@ async fn bring(ctx: &Context, caller: &Caller, request: &Request, item: &Item) -
     {
         let asked: Vec<Asked> = entries
             .into_iter()
-            .filter_map(|entry| {
+            .enumerate()
+            .filter_map(|(index, entry)| {
                 let (kind, id) = entry.url.split_once('/').unwrap_or((&entry.url, ""));
                 let change = match (entry.method.as_str(), entry.resource) {
                     ("POST", Some(resource)) => Change::Create(resource),
@@ -125,7 +126,7 @@ async fn bring(ctx: &Context, caller: &Caller, request: &Request, item: &Item) -
                     },
                     _ => return None,
                 };
-                Some(Asked { change, full_url: entry.full_url })
+                Some(Asked { change, entry: index, full_url: entry.full_url })
             })
             .collect();
         return Ok(gateway::submit(ctx, caller, request, Interaction::Transaction, asked).await?.len());
@@ -141,7 +142,9 @@ async fn bring(ctx: &Context, caller: &Caller, request: &Request, item: &Item) -
         }
         None => Change::Create(resource),
     };
-    Ok(gateway::submit(ctx, caller, request, Interaction::Update, vec![Asked { change, full_url: None }]).await?.len())
+    Ok(gateway::submit(ctx, caller, request, Interaction::Update, vec![Asked { change, entry: 0, full_url: None }])
+        .await?
+        .len())
 }
 
 /// Takes a file apart; answers how much of it could not be read, having said so.

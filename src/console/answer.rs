@@ -59,9 +59,9 @@ async fn submit(ctx: &Context, signed: &Signed, task: Resource, entered: &Entere
     };
     let mut asked = Vec::new();
     if let Some(procedure) = procedure {
-        asked.push(Asked { change: Change::Create(procedure), full_url: Some(address) });
+        asked.push(Asked { change: Change::Create(procedure), entry: 0, full_url: Some(address) });
     }
-    asked.push(Asked { change: update, full_url: None });
+    asked.push(Asked { change: update, entry: 1, full_url: None });
     match gateway::submit(ctx, &signed.caller, &signed.request, interaction, asked).await {
         Ok(_) => Ok(Vec::new()),
         Err(Error::No(_, issues)) => Ok(issues.iter().map(words::issue).collect()),

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::audit;
 use crate::auth::Caller;
 use crate::fhir::interaction::Interaction;
+use crate::fhir::reference::is_id;
 use crate::fhir::{Element, Instant};
 use crate::store::{LogFilter, LogRow};
 
@@ -71,6 +72,9 @@ pub async fn audit_events(
 /// # Errors
 /// As [`disclosures`], or that there is none that this caller may know of.
 pub async fn audit_event(ctx: &Context, caller: &Caller, request: &Request, id: &str) -> Result<Value, Error> {
+    if !is_id(id) {
+        return Err(Error::unknown("AuditEvent", id));
+    }
     let filter = LogFilter { id: Some(id.to_string()), limit: 1, ..LogFilter::default() };
     let found = rows(ctx, caller, request, filter).await?;
     let event = found.first().and_then(|row| audit::audit_event(&row.body, row.number));

@@ -71,6 +71,7 @@ pub async fn link(ctx: &Context, planned: &mut Vec<Planned>) -> Result<(), Error
             origin,
             current: None,
             roles: Roles { requester: true, target: false },
+            entry: 0,
             full_url: None,
             notes: Vec::new(),
             broken: Vec::new(),

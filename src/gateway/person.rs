@@ -76,7 +76,8 @@ pub async fn grounds_within(
 ) -> Result<Grounds, Fault> {
     let mut rows = Vec::new();
     for patient in patients {
-        rows.extend(tx.grounds(bucket, patient).await?);
+        let home = tx.bucket_of("Patient", patient).await?.unwrap_or(bucket);
+        rows.extend(tx.grounds(home, patient).await?);
     }
     Ok(Grounds::build(ctx, partners, rows))
 }
@@ -160,7 +161,11 @@ pub async fn reach(
         return Ok((Reach::of(&asking.partner, Vec::new(), false), Grounds::build(ctx, &[], Vec::new())));
     }
     let (patients, withheld) = match patient {
-        Some(patient) => (vec![patient.to_string()], false),
+        Some(patient) => {
+            let mut patients = vec![patient.to_string()];
+            patients.extend(ctx.store.named_beside(kind, patient, ctx.config.consent.people_max).await?);
+            (patients, false)
+        }
         None => people(ctx, asking).await?,
     };
     let grounds = grounds_of(ctx, &patients).await?;

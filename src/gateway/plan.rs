@@ -21,6 +21,8 @@ pub struct Planned {
     pub origin: String,
     pub current: Option<Stored>,
     pub roles: Roles,
+    /// Where it stands in its Bundle.
+    pub entry: usize,
     pub full_url: Option<String>,
     pub notes: Vec<Issue>,
     /// Rules of the Task's machine that the change breaks.
@@ -37,7 +39,8 @@ pub async fn plan(
 ) -> Result<Vec<Planned>, Error> {
     let alone = !matches!(interaction, Interaction::Transaction);
     let mut planned = Vec::with_capacity(asked.len());
-    for (index, one) in asked.iter().enumerate() {
+    let mut refused: Option<(No, Vec<Issue>)> = None;
+    for one in asked {
         let found = match &one.change {
             Change::Create(resource) => create(ctx, caller, resource),
             Change::Update { kind, id, resource, if_match } => {
@@ -47,10 +50,14 @@ pub async fn plan(
                 delete(ctx, caller, request, (kind, id), if_match.as_deref()).await
             }
         };
-        let found = found.map_err(|error| if alone { error } else { error.within_entry(index) })?;
-        planned.push(Planned { full_url: one.full_url.clone(), ..found });
+        match found.map_err(|error| if alone { error } else { error.within_entry(one.entry) }) {
+            Ok(found) => planned.push(Planned { entry: one.entry, full_url: one.full_url.clone(), ..found }),
+            // The first says what sort of "no" it is; all are told.
+            Err(Error::No(no, issues)) => refused.get_or_insert((no, Vec::new())).1.extend(issues),
+            Err(fault) => return Err(fault),
+        }
     }
-    Ok(planned)
+    refused.map_or(Ok(planned), |(no, issues)| Err(Error::No(no, issues)))
 }
 
 fn create(ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Planned, Error> {
@@ -66,6 +73,7 @@ fn create(ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Planned
         origin: caller.partner().to_string(),
         current: None,
         roles: Roles { requester: true, target: false },
+        entry: 0,
         full_url: None,
         notes: Vec::new(),
         broken: Vec::new(),
@@ -82,14 +90,16 @@ async fn update(
 ) -> Result<Planned, Error> {
     writable(ctx, caller, Interaction::Update, kind)?;
     same_identity(kind, id, resource)?;
-    let Some((current, view)) = find(ctx, caller, request, kind, id).await? else {
-        return if may_name(ctx, caller, kind, id).await? {
+    let found = match find(ctx, caller, request, kind, id).await? {
+        None if may_name(ctx, caller, kind, id).await? => {
             let made = create(ctx, caller, resource)?;
-            Ok(Planned { id: id.to_string(), ..made })
-        } else {
-            Err(Error::unknown(kind, id))
-        };
+            return Ok(Planned { id: id.to_string(), ..made });
+        }
+        // It may have been created between the two looks.
+        None => find(ctx, caller, request, kind, id).await?,
+        found => found,
     };
+    let (current, view) = found.ok_or_else(|| Error::unknown(kind, id))?;
     versions_agree(kind, &current, if_match)?;
     let roles = roles(ctx, caller, &current, resource).await?;
     let stored = current.resource();
@@ -125,6 +135,7 @@ async fn update(
         origin: current.origin.clone(),
         current: Some(current),
         roles,
+        entry: 0,
         full_url: None,
         notes: Vec::new(),
         broken,
@@ -154,6 +165,7 @@ async fn delete(
         origin: current.origin.clone(),
         current: Some(current),
         roles: Roles { requester: true, target: false },
+        entry: 0,
         full_url: None,
         notes: Vec::new(),
         broken: Vec::new(),
@@ -168,9 +180,6 @@ pub async fn find(
     kind: &str,
     id: &str,
 ) -> Result<Option<(Stored, Option<Resource>)>, Error> {
-    if !is_id(id) {
-        return Ok(None);
-    }
     // A look on the way to a write: the write's record says what came of it.
     let mut unlogged = record::start(ctx, caller, request, "read", format!("{kind}/{id}"));
     let Some(seen) = read::look(ctx, caller, kind, id, &mut unlogged).await? else { return Ok(None) };

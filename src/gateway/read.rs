@@ -7,6 +7,7 @@ use crate::audit::{Disclosure, Record, Refusal};
 use crate::auth::Caller;
 use crate::consent::{Action, Decision, Reach, Released, by_right, release};
 use crate::fhir::interaction::Interaction;
+use crate::fhir::reference::is_id;
 use crate::store::Stored;
 
 use super::record::{self, Request};
@@ -122,6 +123,10 @@ pub(super) async fn look(
     record: &mut Record,
 ) -> Result<Option<Seen>, Error> {
     let key = format!("{kind}/{id}");
+    if !is_id(id) {
+        record.refused.push(Refusal { key, patient: None, party: None, why: "unknown".to_string(), decision: None });
+        return Ok(None);
+    }
     let own = Reach::of(caller.partner(), Vec::new(), false);
     if let Some(stored) = ctx.store.read(kind, id, &own).await? {
         let why = if stored.belongs_to(caller.partner()) { "own" } else { "directory" };

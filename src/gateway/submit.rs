@@ -8,6 +8,7 @@ use crate::audit::{Disclosure, Record, Refusal};
 use crate::auth::Caller;
 use crate::consent::Directive;
 use crate::fhir::interaction::Interaction;
+use crate::fhir::reference::is_id;
 use crate::fhir::{Instant, Issue, Outcome, Resource, Severity};
 use crate::profile::Valid;
 use crate::store::{Place, Stored, Tx};
@@ -23,6 +24,8 @@ use super::{Context, Error, No, person, place, transition};
 #[derive(Debug)]
 pub struct Asked {
     pub change: Change,
+    /// Where it stands in its Bundle, for the words of a refusal.
+    pub entry: usize,
     /// The entry's `fullUrl`, by which the others of its Bundle may point at it.
     pub full_url: Option<String>,
 }
@@ -89,7 +92,7 @@ async fn refused(
     let mut record = record::start(ctx, caller, request, interaction.code(), "write".to_string());
     for one in asked {
         let (Change::Update { kind, id, .. } | Change::Delete { kind, id, .. }) = &one.change else { continue };
-        if !ctx.profiles.knows(kind) {
+        if !ctx.profiles.knows(kind) || !is_id(id) {
             continue;
         }
         let stored = ctx.store.for_decision(kind, id).await?;
@@ -144,7 +147,8 @@ async fn once(
     people.sort();
     people.dedup();
     for (bucket, patient) in people {
-        let open = tx.open_referrals(bucket, &patient).await?;
+        let home = tx.bucket_of("Patient", &patient).await?.unwrap_or(bucket);
+        let open = tx.open_referrals(home, &patient).await?;
         desk.reconsider(&mut tx, open, &mut record).await?;
     }
     let bucket = planned.first().map(|one| one.bucket);
@@ -173,7 +177,7 @@ async fn check(
         one.resource.iter().for_each(|resource| targets.add(resource, &one.origin));
     }
     let (mut valid, mut issues) = (Vec::with_capacity(planned.len()), Vec::new());
-    for (index, one) in planned.iter_mut().enumerate() {
+    for one in planned.iter_mut() {
         let Some(resource) = &one.resource else {
             valid.push(None);
             continue;
@@ -190,7 +194,7 @@ async fn check(
         let (errors, notes): (Vec<Issue>, Vec<Issue>) =
             found.into_iter().partition(|issue| issue.severity == Severity::Error);
         one.notes.extend(notes);
-        let prefix = format!("Bundle.entry[{index}].resource");
+        let prefix = format!("Bundle.entry[{}].resource", one.entry);
         let bundled = interaction == Interaction::Transaction;
         issues.extend(errors.into_iter().map(|issue| if bundled { issue.within(&prefix) } else { issue }));
         valid.push(checked.ok());
@@ -308,7 +312,7 @@ async fn delete_one(ctx: &Context, tx: &mut Tx, one: &Planned, record: &mut Reco
     })
 }
 
-/// The people whose decisions a change may turn, with their buckets.
+/// The people whose decisions a change may turn, with the bucket of those who come with it.
 fn people_of(one: &Planned) -> Vec<(i64, String)> {
     let before = one.current.as_ref().and_then(Stored::resource);
     let both = before.iter().chain(&one.resource);

@@ -23,7 +23,9 @@ pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
 /// One version of one resource; `None` in it is a deletion.
 pub fn version(version: Version, if_none_match: Option<&str>) -> Response {
     let tag = etag(version.version);
-    let wanted = |known: &str| known.trim().trim_start_matches("W/").trim_matches('"') == version.version.to_string();
+    let wanted = |known: &str| {
+        known.trim() == "*" || known.trim().trim_start_matches("W/").trim_matches('"') == version.version.to_string()
+    };
     let mut response = if if_none_match.is_some_and(|known| known.split(',').any(wanted)) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequestParts, Request as HttpRequest, State};
+use axum::extract::{FromRequestParts, Path, Request as HttpRequest, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use crate::auth::Caller;
@@ -15,7 +16,7 @@ use crate::fhir::{Issue, Resource, read};
 use crate::gateway::{Context, Error, No, Request, sign_in};
 
 use super::error::{Cause, Problem};
-use super::{answer, prefer::Prefer};
+use super::{answer, prefer::Prefer, public};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -27,6 +28,20 @@ pub struct Asked {
     pub base: String,
     pub prefer: Prefer,
     pub headers: HeaderMap,
+}
+
+/// The variable parts of an address; what is no text names nothing.
+pub struct Address<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Context>> for Address<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Arc<Context>) -> Result<Address<T>, Problem> {
+        match Path::from_request_parts(parts, ctx).await {
+            Ok(Path(found)) => Ok(Address(found)),
+            Err(_) => Err(public::nothing_here(parts.uri.clone()).await),
+        }
+    }
 }
 
 impl FromRequestParts<Arc<Context>> for Asked {
@@ -46,7 +61,7 @@ impl FromRequestParts<Arc<Context>> for Asked {
                 })?
             }
         };
-        acceptable(&parts.headers, parts.uri.query().unwrap_or(""))?;
+        acceptable(parts)?;
         let request = parts.extensions.get::<Request>().cloned().unwrap_or_else(|| Request { id: String::new() });
         let base = format!("{}/fhir", base(ctx, &parts.headers));
         Ok(Asked { caller, request, base, prefer: Prefer::of(&parts.headers), headers: parts.headers.clone() })
@@ -62,24 +77,20 @@ pub fn base(ctx: &Context, headers: &HeaderMap) -> String {
     format!("http://{host}")
 }
 
-/// JSON is what is written here; a client that can take nothing else is told so. `_format` beats `Accept`
-/// (rules.md 27).
-fn acceptable(headers: &HeaderMap, query: &str) -> Result<(), Problem> {
-    let format = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "_format");
-    if let Some((_, format)) = format {
-        let plain = format.split(';').next().unwrap_or("").trim().replace(' ', "+");
-        if matches!(plain.as_str(), "json" | "application/json" | "application/fhir+json" | "text/json") {
-            return Ok(());
-        }
-        let text = "`_format`: expected `json`, the format that is answered here";
-        return Err(Error::one(No::NotAcceptable, Issue::error("not-supported", "accept", text)).into());
-    }
-    let Some(accept) = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()) else { return Ok(()) };
+/// JSON is what is written here; a client that can take nothing else is told so. `_format` beats Accept (rules.md 27).
+fn acceptable(parts: &Parts) -> Result<(), Problem> {
+    let query = parts.uri.query().unwrap_or("").as_bytes();
+    let format = form_urlencoded::parse(query).find(|(name, value)| name == "_format" && !value.is_empty());
+    let accept = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
+    let (name, wanted) = match &format {
+        Some((_, format)) => ("_format", format.as_ref()),
+        None => ("Accept", accept),
+    };
     let fits = |one: &str| one.contains("json") || one.contains("*/*") || one.contains("application/*");
-    if accept.trim().is_empty() || accept.split(',').any(fits) {
+    if wanted.trim().is_empty() || wanted.split(',').any(fits) {
         return Ok(());
     }
-    let text = "`Accept`: expected `application/fhir+json`, the format that is answered here";
+    let text = format!("`{name}`: expected `application/fhir+json`, the format that is answered here");
     Err(Error::one(No::NotAcceptable, Issue::error("not-supported", "accept", text)).into())
 }
 

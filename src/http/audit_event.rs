@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::fhir::bundle::{Found, listing};
+use crate::fhir::reference::is_id;
 use crate::fhir::{Interval, Issue};
 use crate::gateway::{self, Context};
 use crate::store::LogFilter;
@@ -23,7 +24,14 @@ pub async fn search(ctx: &Context, asked: &Asked, pairs: &[(String, String)]) ->
     let mut filter = LogFilter { limit: 50, ..LogFilter::default() };
     for (name, value) in pairs {
         match name.as_str() {
-            "patient" => filter.patient = Some(value.trim_start_matches("Patient/").to_string()),
+            "patient" => {
+                let id = value.strip_prefix("Patient/").unwrap_or(value);
+                if !is_id(id) {
+                    let text = "`patient`: expected a reference such as `Patient/7`";
+                    return Err(Problem::unreadable(Issue::error("value", "parameter-value", text)));
+                }
+                filter.patient = Some(id.to_string());
+            }
             "_count" => filter.limit = value.parse().unwrap_or(50),
             "date" => {
                 let (prefix, text) = match value.get(..2) {

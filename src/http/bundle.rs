@@ -40,7 +40,7 @@ async fn transaction(ctx: &Context, asked: &Asked, entries: Vec<Entry>) -> Resul
         } else {
             let full_url = entry.full_url.clone();
             match change(entry) {
-                Ok(change) => deeds.push(Deed { change, full_url }),
+                Ok(change) => deeds.push(Deed { change, entry: index, full_url }),
                 Err(issue) => issues.push(issue.at(format!("Bundle.entry[{index}].request"))),
             }
             order.push(Some(()));
@@ -83,7 +83,7 @@ async fn alone(ctx: &Context, asked: &Asked, entry: Entry) -> Result<Answered, P
         Change::Update { .. } => Interaction::Update,
         Change::Delete { .. } => Interaction::Delete,
     };
-    let deeds = vec![Deed { change, full_url: None }];
+    let deeds = vec![Deed { change, entry: 0, full_url: None }];
     let written = gateway::submit(ctx, &asked.caller, &asked.request, interaction, deeds).await?;
     Ok(written.into_iter().next().map(|one| done(asked, one)).unwrap_or_default())
 }

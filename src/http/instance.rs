@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::fhir::bundle::{Found, listing};
 use crate::fhir::interaction::Interaction;
 use crate::gateway::{self, Asked as Deed, Change, Context};
 
-use super::asked::{Asked, resource};
+use super::asked::{Address, Asked, resource};
 use super::error::Problem;
 use super::{answer, audit_event};
 
@@ -20,7 +20,7 @@ type Pairs = Query<Vec<(String, String)>>;
 
 pub async fn read(
     State(ctx): State<Arc<Context>>,
-    Path((kind, id)): Path<(String, String)>,
+    Address((kind, id)): Address<(String, String)>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     if kind == "AuditEvent" {
@@ -33,7 +33,7 @@ pub async fn read(
 
 pub async fn vread(
     State(ctx): State<Arc<Context>>,
-    Path((kind, id, version)): Path<(String, String, String)>,
+    Address((kind, id, version)): Address<(String, String, String)>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let found = gateway::vread(&ctx, &asked.caller, &asked.request, &kind, &id, &version).await?;
@@ -42,7 +42,7 @@ pub async fn vread(
 
 pub async fn history(
     State(ctx): State<Arc<Context>>,
-    Path((kind, id)): Path<(String, String)>,
+    Address((kind, id)): Address<(String, String)>,
     Query(pairs): Pairs,
     asked: Asked,
 ) -> Result<Response, Problem> {
@@ -78,7 +78,7 @@ pub async fn history(
 
 pub async fn update(
     State(ctx): State<Arc<Context>>,
-    Path((kind, id)): Path<(String, String)>,
+    Address((kind, id)): Address<(String, String)>,
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -89,7 +89,7 @@ pub async fn update(
 
 pub async fn delete(
     State(ctx): State<Arc<Context>>,
-    Path((kind, id)): Path<(String, String)>,
+    Address((kind, id)): Address<(String, String)>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let if_match = if_match(&asked);
@@ -103,7 +103,7 @@ pub async fn change(
     interaction: Interaction,
     change: Change,
 ) -> Result<Response, Problem> {
-    let deeds = vec![Deed { change, full_url: None }];
+    let deeds = vec![Deed { change, entry: 0, full_url: None }];
     let written = gateway::submit(ctx, &asked.caller, &asked.request, interaction, deeds).await?;
     let written = written.into_iter().next();
     Ok(written.map_or_else(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
@@ -14,7 +14,7 @@ use crate::fhir::interaction::Interaction;
 use crate::fhir::{Issue, Outcome};
 use crate::gateway::{self, Change, Context};
 
-use super::asked::{Asked, bytes, resource};
+use super::asked::{Address, Asked, bytes, resource};
 use super::error::Problem;
 use super::{answer, audit_event, instance};
 
@@ -22,7 +22,7 @@ type Pairs = Vec<(String, String)>;
 
 pub async fn create(
     State(ctx): State<Arc<Context>>,
-    Path(kind): Path<String>,
+    Address(kind): Address<String>,
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -40,7 +40,7 @@ pub async fn create(
 
 pub async fn search(
     State(ctx): State<Arc<Context>>,
-    Path(kind): Path<String>,
+    Address(kind): Address<String>,
     Query(pairs): Query<Pairs>,
     asked: Asked,
 ) -> Result<Response, Problem> {
@@ -50,7 +50,7 @@ pub async fn search(
 /// `POST [type]/_search`: the parameters of the address and of the form together (FHIR R4 search.html#Introduction).
 pub async fn search_by_post(
     State(ctx): State<Arc<Context>>,
-    Path(kind): Path<String>,
+    Address(kind): Address<String>,
     Query(mut pairs): Query<Pairs>,
     asked: Asked,
     body: Body,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -12,12 +12,12 @@ use crate::fhir::interaction::Interaction;
 use crate::gateway::{Context, Error};
 
 use super::answer;
-use super::asked::{Asked, resource};
+use super::asked::{Address, Asked, resource};
 use super::error::Problem;
 
 pub async fn validate(
     State(ctx): State<Arc<Context>>,
-    Path(kind): Path<String>,
+    Address(kind): Address<String>,
     Query(pairs): Query<Vec<(String, String)>>,
     asked: Asked,
     body: Body,

@@ -7,7 +7,7 @@ use crate::fhir::search::query::Prefix;
 use crate::fhir::search::{Filter, Query, Test};
 use crate::fhir::time::Instant;
 
-use super::resource::Stored;
+use super::resource::{Stored, buckets};
 use super::sql::Sql;
 use super::{Fault, Store, reach};
 
@@ -72,12 +72,7 @@ impl Store {
         if let Some(patient) = query.patient() {
             let bucket = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
             // A resource that names several people lives in the first one's bucket.
-            sql = sql
-                .push(" AND r.bucket IN (SELECT ")
-                .bind(bucket)
-                .push(" UNION SELECT bucket FROM further_patient WHERE patient = ")
-                .bind(patient)
-                .push(")");
+            sql = buckets(sql.push(" AND r.bucket IN "), bucket, patient);
         }
         for filter in &query.filters {
             sql = holds(sql.push(" AND "), query, filter);

@@ -3,6 +3,7 @@
 use crate::fhir::search::IndexValue;
 
 use super::Fault;
+use super::bucket::home;
 use super::db::Transaction;
 use super::resource::Place;
 use super::sql::{Bind, Sql};
@@ -90,7 +91,14 @@ pub(super) async fn write(tx: &mut Transaction, kind: &str, id: &str, place: &Pl
         place.labels.iter().map(|(system, code)| key().into_iter().chain([text(system), text(code)]).collect());
     insert(tx, "INSERT INTO label (bucket, kind, id, system, code) VALUES ", labels.collect()).await?;
 
-    let further = place.patients.iter().skip(1).map(|patient| key().into_iter().chain([text(patient)]).collect());
+    // INVARIANT: who does not live in the row's bucket is found through these rows. That may be the first one too,
+    // once a correction has named somebody else.
+    let at_home = place.patients.first().is_some_and(|first| home(first) == place.bucket);
+    let further = place
+        .patients
+        .iter()
+        .skip(usize::from(at_home))
+        .map(|patient| key().into_iter().chain([text(patient)]).collect());
     insert(tx, "INSERT INTO further_patient (bucket, kind, id, patient) VALUES ", further.collect()).await
 }
 

@@ -2,6 +2,7 @@
 
 use crate::fhir::Instant;
 
+use super::resource::buckets;
 use super::sql::Sql;
 use super::{Fault, Store, Tx};
 
@@ -85,11 +86,10 @@ impl Tx {
         Ok(self.inner.fetch(sql).await?.first().map(referral))
     }
 
-    /// A person's referrals that are not over.
-    pub async fn open_referrals(&mut self, bucket: i64, patient: &str) -> Result<Vec<Referral>, Fault> {
-        let sql = Sql::new(COLUMNS)
-            .push(" WHERE bucket = ")
-            .bind(bucket)
+    /// A person's referrals that are not over; `home` is the person's bucket.
+    pub async fn open_referrals(&mut self, home: i64, patient: &str) -> Result<Vec<Referral>, Fault> {
+        let sql = Sql::new(COLUMNS).push(" WHERE bucket IN ");
+        let sql = buckets(sql, home, patient)
             .push(" AND patient = ")
             .bind(patient)
             .push(" AND state <> 'closed' ORDER BY task");

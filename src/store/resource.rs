@@ -144,13 +144,10 @@ impl Store {
     /// Everything of one person that a condition must be worked out on, resource by resource, because SQL cannot
     /// carry it. For decisions alone.
     pub async fn record_of(&self, patient: &str) -> Result<Vec<Stored>, Fault> {
-        let sql = Sql::new("SELECT ")
-            .push(COLUMNS)
-            .push(" FROM resource r WHERE r.deleted = 0 AND r.bucket IN (SELECT bucket FROM further_patient WHERE patient = ")
-            .bind(patient)
-            .push(" UNION SELECT ")
-            .bind(self.bucket_of("Patient", patient).await?.unwrap_or(-1))
-            .push(") AND (r.patient = ")
+        let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM resource r WHERE r.deleted = 0 AND r.bucket IN ");
+        let home = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
+        let sql = buckets(sql, home, patient)
+            .push(" AND (r.patient = ")
             .bind(patient)
             .push(" OR EXISTS (SELECT 1 FROM further_patient f WHERE f.bucket = r.bucket AND f.kind = r.kind")
             .push(" AND f.id = r.id AND f.patient = ")
@@ -160,7 +157,34 @@ impl Store {
     }
 }
 
+/// Rows of resources of a type, each with those who are named in it behind the first one.
+const TOGETHER: &str =
+    " FROM resource r JOIN further_patient f ON f.bucket = r.bucket AND f.kind = r.kind AND f.id = r.id";
+
+impl Store {
+    /// Who else is named in a person's resources of a type, at most `limit`. For decisions alone: everyone who is
+    /// named must permit (R11).
+    pub async fn named_beside(&self, kind: &str, patient: &str, limit: usize) -> Result<Vec<String>, Fault> {
+        let home = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
+        let sql = Sql::new("SELECT f.patient").push(TOGETHER).push(" WHERE r.kind = ").bind(kind);
+        let sql = sql.push(" AND r.bucket = ").bind(home).push(" AND r.patient = ").bind(patient);
+        let sql = sql.push(" UNION SELECT r.patient").push(TOGETHER).push(" WHERE f.patient = ").bind(patient);
+        let sql = sql.push(" AND r.kind = ").bind(kind);
+        let sql = sql.push(" UNION SELECT g.patient FROM further_patient f JOIN further_patient g");
+        let sql = sql.push(" ON g.bucket = f.bucket AND g.kind = f.kind AND g.id = f.id WHERE f.patient = ");
+        let sql = sql.bind(patient).push(" AND f.kind = ").bind(kind).push(" ORDER BY 1 LIMIT ").bind(limit as i64);
+        let found = self.db.fetch(sql).await?.into_iter().map(|row| row.text(0));
+        Ok(found.filter(|other| other != patient).collect())
+    }
+}
+
 impl Tx {
+    /// As [`Store::bucket_of`], seeing what this transaction wrote and needing no second connection.
+    pub async fn bucket_of(&mut self, kind: &str, id: &str) -> Result<Option<i64>, Fault> {
+        let rows = self.inner.fetch(lookup(Sql::default(), kind, id)).await?;
+        Ok(rows.first().map(|row| row.int(0)).or_else(|| bucket_in(id)))
+    }
+
     /// The current version as this transaction sees it. For the write path, which judges it itself.
     pub async fn current(&mut self, kind: &str, id: &str) -> Result<Option<Stored>, Fault> {
         Ok(self.inner.fetch(one(kind, id)).await?.into_iter().next().map(Stored::of))
@@ -279,6 +303,12 @@ fn lookup(sql: Sql, kind: &str, id: &str) -> Sql {
     sql.push("SELECT bucket FROM id_bucket WHERE kind = ").bind(kind).push(" AND id = ").bind(id)
 }
 
+/// Where something about a person may lie: in the person's own bucket, or in that of who was named first.
+pub(super) fn buckets(sql: Sql, home: i64, patient: &str) -> Sql {
+    let sql = sql.push("(SELECT ").bind(home).push(" UNION SELECT bucket FROM further_patient WHERE patient = ");
+    sql.bind(patient).push(")")
+}
+
 /// One resource by its id, wherever it lives: in the bucket that its id carries, or where the table says.
 fn one(kind: &str, id: &str) -> Sql {
     let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM resource r WHERE r.bucket IN (");
@@ -298,10 +328,8 @@ fn same_version(sql: Sql, bucket: i64, kind: &str, id: &str, seen: i64) -> Sql {
 }
 
 fn grounds(bucket: i64, patient: &str) -> Sql {
-    Sql::new("SELECT ")
-        .push(COLUMNS)
-        .push(" FROM resource r WHERE r.deleted = 0 AND r.bucket = ")
-        .bind(bucket)
+    let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM resource r WHERE r.deleted = 0 AND r.bucket IN ");
+    buckets(sql, bucket, patient)
         .push(" AND r.patient = ")
         .bind(patient)
         .push(" AND r.kind IN ('Patient', 'Consent', 'CareTeam', 'RelatedPerson', 'Encounter', 'Provenance', 'Group')")

@@ -91,7 +91,16 @@ impl TestGateway {
         config.delivery.allow_private = true;
         configure(&mut config);
         let clock = Arc::new(AtomicI64::new(Instant::parse(NOW).unwrap().0));
-        let ids = Ids::Seeded(AtomicU64::new(1));
+        TestGateway::serve(config, clock, 1, home).await
+    }
+
+    /// Another process on the same database, by the same clock; as well the same one after a restart.
+    pub async fn another_node(&self) -> TestGateway {
+        TestGateway::serve(self.ctx.config.clone(), self.clock.clone(), 1 << 32, Home(None)).await
+    }
+
+    async fn serve(config: Config, clock: Arc<AtomicI64>, first_id: u64, home: Home) -> TestGateway {
+        let ids = Ids::Seeded(AtomicU64::new(first_id));
         let ctx = handoff::serve::context(config, true, Clock::Fixed(clock.clone()), ids).await.unwrap();
         let ctx = Arc::new(ctx);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -222,6 +231,11 @@ pub struct Answer {
 }
 
 impl Actor {
+    /// `http://127.0.0.1:…`, as it addresses the gateway.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Answer {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let url = if path.starts_with("http") { path.to_string() } else { format!("{}{path}", self.base) };

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod assertion;
+mod bad_bundles;
 mod bad_input;
 mod console;
 mod examples;
@@ -9,7 +11,13 @@ mod harness;
 mod held;
 mod log;
 mod origin;
+mod races;
+mod reach;
 mod referral;
 mod rest;
+mod rights;
 mod search;
 mod sign_in;
+mod sweep;
+mod transactions;
+mod twins;

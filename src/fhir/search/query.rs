@@ -163,6 +163,9 @@ impl Query {
 
     /// Whether it was applied (and belongs into `self`).
     fn add(&mut self, name: &str, value: &str, with: &Reading) -> Result<bool, Issue> {
+        if value.contains('\0') {
+            return Err(unreadable(name, "a text without U+0000"));
+        }
         let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
         match (code, modifier) {
             ("_format" | "_pretty", None) => return Ok(false),
