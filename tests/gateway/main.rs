@@ -1,5 +1,7 @@
 //! The gateway over HTTP, by actors, on a fixed clock, with both databases underneath.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 mod assertion;
 mod bad_bundles;
 mod bad_input;
