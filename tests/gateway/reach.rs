@@ -14,8 +14,8 @@ use crate::on_both;
 pub fn permit(patient: &str, partner: &str, selectors: Value) -> Value {
     let ana = fixture("ana");
     let entries = ana["entry"].as_array().unwrap();
-    let consents = entries.iter().filter(|entry| entry["resource"]["resourceType"] == "Consent");
-    let mut consent = consents.last().unwrap()["resource"].clone();
+    let mut consents = entries.iter().rev().filter(|entry| entry["resource"]["resourceType"] == "Consent");
+    let mut consent = consents.next().unwrap()["resource"].clone();
     consent["patient"] = json!({"reference": patient});
     consent["performer"] = json!([{"reference": patient}]);
     let provision = consent["provision"].as_object_mut().unwrap();
