@@ -14,8 +14,8 @@ use serde_json::json;
 use crate::auth::Caller;
 use crate::fhir::bundle::{self, BundleKind};
 use crate::fhir::interaction::Interaction;
-use crate::fhir::{Outcome, Resource, read};
-use crate::gateway::{self, Asked, Change, Context, Error, Request};
+use crate::fhir::{Issue, Outcome, Resource, read};
+use crate::gateway::{self, Asked, Change, Context, Error, No, Request};
 
 use super::{Common, put, say};
 
@@ -111,6 +111,11 @@ async fn bring(ctx: &Context, caller: &Caller, request: &Request, item: &Item) -
     if item.resource.kind() == "Bundle"
         && let Ok((BundleKind::Transaction, entries)) = bundle::read(item.resource.clone())
     {
+        if let Some(index) = entries.iter().position(|entry| !matches!(entry.method.as_str(), "POST" | "PUT")) {
+            let text = "an import creates and updates: expected POST or PUT";
+            let issue = Issue::error("not-supported", "bundle-request", text);
+            return Err(Error::one(No::Unreadable, issue.at(format!("Bundle.entry[{index}].request.method"))));
+        }
         let asked: Vec<Asked> = entries
             .into_iter()
             .enumerate()

@@ -192,7 +192,14 @@ async fn people(ctx: &Context, asking: &Asking) -> Result<(Vec<String>, bool), F
         next = parent(&id);
         recipients.push(id);
     }
-    let mut patients = ctx.store.people_who_name(&recipients, bound + 1).await?;
+    // Under an opened default, who filed no consent at all is concerned too.
+    let opened =
+        DefaultPolicy::named(&ctx.config.consent.default).is_some_and(|default| default != DefaultPolicy::Deny);
+    let mut patients = if opened {
+        ctx.store.people(bound + 1).await?
+    } else {
+        ctx.store.people_who_name(&recipients, bound + 1).await?
+    };
     let withheld = patients.len() > bound;
     patients.truncate(bound);
     Ok((patients, withheld))

@@ -1,5 +1,7 @@
 //! What a write is made from, and whether its caller may make it: found and judged before anything is checked.
 
+use std::collections::BTreeSet;
+
 use crate::auth::{Caller, Way};
 use crate::consent::{Action, Released};
 use crate::fhir::interaction::Interaction;
@@ -57,7 +59,26 @@ pub async fn plan(
             Err(fault) => return Err(fault),
         }
     }
-    refused.map_or(Ok(planned), |(no, issues)| Err(Error::No(no, issues)))
+    if let Some((no, issues)) = refused {
+        return Err(Error::No(no, issues));
+    }
+    let twice = twice(&planned);
+    if twice.is_empty() { Ok(planned) } else { Err(Error::No(No::Unreadable, twice)) }
+}
+
+/// A transaction names each resource and each `fullUrl` once: of two, nobody could say which counts
+/// (FHIR R4 http.html#trules).
+fn twice(planned: &[Planned]) -> Vec<Issue> {
+    let mut known = BTreeSet::new();
+    let mut issues = Vec::new();
+    for one in planned {
+        let named = [Some(format!("{}/{}", one.kind, one.id)).filter(|_| !one.id.is_empty()), one.full_url.clone()];
+        if named.into_iter().flatten().any(|name| !known.insert(name)) {
+            let text = "this entry is about the same resource or `fullUrl` as one before it";
+            issues.push(Issue::error("invalid", "bundle-twice", text).at(format!("Bundle.entry[{}]", one.entry)));
+        }
+    }
+    issues
 }
 
 fn create(ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Planned, Error> {
@@ -91,7 +112,7 @@ async fn update(
     writable(ctx, caller, Interaction::Update, kind)?;
     same_identity(kind, id, resource)?;
     let found = match find(ctx, caller, request, kind, id).await? {
-        None if may_name(ctx, caller, kind, id).await? => {
+        None if if_match.is_none() && may_name(ctx, caller, kind, id).await? => {
             let made = create(ctx, caller, resource)?;
             return Ok(Planned { id: id.to_string(), ..made });
         }
@@ -218,7 +239,11 @@ fn writable(ctx: &Context, caller: &Caller, interaction: Interaction, kind: &str
 
 /// Whether a partner may create by PUT under this id (rules.md 11).
 async fn may_name(ctx: &Context, caller: &Caller, kind: &str, id: &str) -> Result<bool, Error> {
-    let own = id.strip_prefix(caller.partner()).is_some_and(|rest| rest.starts_with('-'));
+    let starts_with = |partner: &str| id.strip_prefix(partner).is_some_and(|rest| rest.starts_with('-'));
+    // `river-clinic-7` is river-clinic's, not river's.
+    let partners = ctx.partners().await?;
+    let longest = partners.iter().map(|one| one.id.as_str()).filter(|one| starts_with(one)).max_by_key(|one| one.len());
+    let own = longest == Some(caller.partner());
     let may = caller.way() == Way::Operator || (ctx.config.ids.client_assigned && own);
     Ok(may && is_id(id) && ctx.store.for_decision(kind, id).await?.is_none())
 }

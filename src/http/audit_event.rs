@@ -32,7 +32,12 @@ pub async fn search(ctx: &Context, asked: &Asked, pairs: &[(String, String)]) ->
                 }
                 filter.patient = Some(id.to_string());
             }
-            "_count" => filter.limit = value.parse().unwrap_or(50),
+            "_count" => {
+                filter.limit = value.parse().map_err(|_| {
+                    Problem::unreadable(Issue::error("value", "parameter-value", "`_count`: expected a number of rows"))
+                })?;
+            }
+            "_format" | "_pretty" => {}
             "date" => {
                 let (prefix, text) = match value.get(..2) {
                     Some(prefix @ ("ge" | "gt" | "le" | "lt" | "eq")) => (prefix, &value[2..]),

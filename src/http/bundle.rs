@@ -94,6 +94,10 @@ async fn look(ctx: &Context, asked: &Asked, entry: &Entry) -> Result<Answered, P
     let parts: Vec<&str> = path.split('/').collect();
     let (caller, request) = (&asked.caller, &asked.request);
     let found = match parts.as_slice() {
+        ["AuditEvent", ..] => {
+            let text = "AuditEvents are not read in a Bundle: ask for them at their own address";
+            return Err(Problem::unreadable(Issue::error("not-supported", "bundle-request", text)));
+        }
         [kind, id] => gateway::read(ctx, caller, request, kind, id).await?,
         [kind, id, "_history", version] => gateway::vread(ctx, caller, request, kind, id, version).await?,
         [kind] => {

@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
 
+use crate::fhir::Issue;
 use crate::fhir::bundle::{Found, listing};
 use crate::fhir::interaction::Interaction;
 use crate::gateway::{self, Asked as Deed, Change, Context};
@@ -46,6 +47,13 @@ pub async fn history(
     Query(pairs): Pairs,
     asked: Asked,
 ) -> Result<Response, Problem> {
+    for (name, value) in &pairs {
+        let known = matches!(name.as_str(), "_count" | "_before") && value.parse::<u32>().is_ok();
+        if !known && !matches!(name.as_str(), "_format" | "_pretty") {
+            let text = format!("`{name}` is not applied to a history here, or its value is no number; `_count` is");
+            return Err(Problem::unreadable(Issue::error("not-supported", "parameter-unknown", text)));
+        }
+    }
     let number =
         |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).and_then(|(_, value)| value.parse::<i64>().ok());
     let count = number("_count").unwrap_or(50).clamp(1, 1_000) as usize;

@@ -19,6 +19,13 @@ impl Store {
         Ok(self.db.fetch(sql).await?.into_iter().map(|mut row| row.take_text(0)).collect())
     }
 
+    /// Patients, whoever they are, for searches over many people where consent is not asked for first.
+    pub async fn people(&self, limit: usize) -> Result<Vec<String>, Fault> {
+        let sql =
+            Sql::new("SELECT r.id FROM resource r WHERE r.kind = 'Patient' AND r.deleted = 0 ORDER BY r.id LIMIT ");
+        Ok(self.db.fetch(sql.bind(limit as i64)).await?.iter().map(|row| row.text(0)).collect())
+    }
+
     /// Patients whose Consents name one of these recipients or leave them open, for searches over many people. A
     /// Consent's recipients are index rows of its own (`RECIPIENT`).
     pub async fn people_who_name(&self, recipients: &[String], limit: usize) -> Result<Vec<String>, Fault> {

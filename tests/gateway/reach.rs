@@ -298,3 +298,18 @@ async fn a_branch_sees_what_its_parent_may_and_not_the_reverse(on: On) {
     enroll::client(&gw.ctx, &client).await.unwrap();
     assert_eq!(total(&gw.signed_in("branch").await, "Patient").await, 0);
 }
+
+on_both!(an_opened_default_shows_the_same_by_search_and_by_read);
+async fn an_opened_default_shows_the_same_by_search_and_by_read(on: On) {
+    for (default, total) in [("permit", 1), ("deny", 0)] {
+        let gw = TestGateway::exchange_with(on, |config| config.consent.default = default.into()).await;
+        let clinic = gw.system("river-clinic").await;
+        let patient = clinic.creates(&json!({"resourceType": "Patient", "active": true})).await;
+        let goal = json!({"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "rest"},
+            "subject": {"reference": key(&patient)}});
+        let goal = clinic.creates(&goal).await;
+        let housing = gw.system("harbor-housing").await;
+        assert_eq!(housing.get("/fhir/Goal").await.is(200).body["total"], total, "{default}");
+        housing.get(&format!("/fhir/{}", key(&goal))).await.is(if total == 1 { 200 } else { 404 });
+    }
+}

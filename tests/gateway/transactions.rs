@@ -133,3 +133,15 @@ async fn the_consent_in_a_bundle_decides_about_the_task_beside_it(on: On) {
     let free = clinic.submits(&fixture("ana")).await;
     housing.get(&format!("/fhir/{}", free.key("Task"))).await.is(200);
 }
+
+on_both!(one_resource_is_named_once_in_a_transaction);
+async fn one_resource_is_named_once_in_a_transaction(on: On) {
+    let gw = TestGateway::exchange(on, None).await;
+    let clinic = gw.system("river-clinic").await;
+    let patient = clinic.creates(&json!({"resourceType": "Patient", "active": true})).await;
+    let put = json!({"resource": patient, "request": {"method": "PUT", "url": key(&patient)}});
+    let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [put, put]});
+    let refused = clinic.post("/fhir", &bundle).await.is(400);
+    assert_eq!(refused.rules(), ["bundle-twice"]);
+    assert_eq!(refused.body["issue"][0]["expression"][0], "Bundle.entry[1]");
+}

@@ -318,9 +318,10 @@ fn reference(
         Some(_) => return Err(unsupported()),
     };
     match Reference::parse(text) {
-        Reference::Relative { kind, id, .. } => {
-            Ok(Test::Reference { kind: Some(kind.to_string()), id: id.to_string() })
+        Reference::Relative { kind: found, id, .. } if kind.as_deref().is_none_or(|kind| kind == found) => {
+            Ok(Test::Reference { kind: Some(found.to_string()), id: id.to_string() })
         }
+        Reference::Relative { .. } => Err(unreadable(name, "a reference of the type that the parameter names")),
         // `patient=7`: the type is known where a parameter has one target.
         Reference::Other(id) if is_id(id) => {
             let only = if targets.len() == 1 { targets.first().cloned() } else { None };
