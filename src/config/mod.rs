@@ -82,7 +82,16 @@ impl Config {
         }
         let config: Config =
             figment.merge(Env::prefixed("HANDOFF__").split("__")).extract().map_err(|error| error.to_string())?;
-        config.zone().map(|_| config)
+        config.zone()?;
+        let known = ["deny", "permit", "permit-treatment", "permit-normal", "emergency-only"];
+        if !known.contains(&config.consent.default.as_str()) {
+            return Err(format!(
+                "consent.default: expected one of {}, found `{}`",
+                known.join(", "),
+                config.consent.default
+            ));
+        }
+        Ok(config)
     }
 
     /// # Errors

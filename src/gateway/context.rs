@@ -29,6 +29,8 @@ pub struct Context {
     clients: Mutex<HashMap<String, (Instant, Client)>>,
     partners: Mutex<Option<(Instant, Arc<Vec<Partner>>)>>,
     tokens: Mutex<HashMap<[u8; 32], Claims>>,
+    /// The CapabilityStatement by the address it was asked at; few, since a Host can be anything.
+    statements: Mutex<HashMap<String, Arc<String>>>,
 }
 
 /// Time is asked for here and nowhere else.
@@ -50,6 +52,7 @@ pub enum Ids {
 /// How long the registry is believed before it is asked again: a revocation is in force within a second.
 const FRESH_MILLIS: i64 = 1_000;
 const KEPT_MAX: usize = 10_000;
+const STATEMENTS_MAX: usize = 8;
 
 impl Clock {
     pub fn now(&self) -> Instant {
@@ -118,8 +121,22 @@ impl Context {
         }
         let zone = config.zone()?;
         let key_sets = KeySets::new()?;
-        let (clients, partners, tokens) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Ok(Context { store, profiles, params, config, zone, keys, key_sets, clock, ids, clients, partners, tokens })
+        let (clients, partners, tokens, statements) = Default::default();
+        Ok(Context {
+            store,
+            profiles,
+            params,
+            config,
+            zone,
+            keys,
+            key_sets,
+            clock,
+            ids,
+            clients,
+            partners,
+            tokens,
+            statements,
+        })
     }
 
     pub fn now(&self) -> Instant {
@@ -144,6 +161,19 @@ impl Context {
         let partners = Arc::new(partners);
         *locked(&self.partners) = Some((now, partners.clone()));
         Ok(partners)
+    }
+
+    /// The CapabilityStatement that was made for an address.
+    pub fn described(&self, base: &str) -> Option<Arc<String>> {
+        locked(&self.statements).get(base).cloned()
+    }
+
+    pub fn describe(&self, base: &str, statement: &str) {
+        let mut statements = locked(&self.statements);
+        if statements.len() >= STATEMENTS_MAX {
+            statements.clear();
+        }
+        statements.insert(base.to_string(), Arc::new(statement.to_string()));
     }
 
     /// Forgets what was read of the registry, after it was written here.

@@ -59,11 +59,20 @@ pub async fn grounds_for(ctx: &Context, resource: &Resource) -> Result<Grounds, 
 }
 
 pub async fn grounds_of(ctx: &Context, patients: &[String]) -> Result<Grounds, Fault> {
+    Ok(Grounds::build(ctx, &ctx.partners().await?, rows_of(ctx, patients).await?))
+}
+
+async fn rows_of(ctx: &Context, patients: &[String]) -> Result<Vec<Stored>, Fault> {
     let mut rows = Vec::new();
     for patient in patients {
         rows.extend(ctx.store.grounds(patient).await?);
     }
-    Ok(Grounds::build(ctx, &ctx.partners().await?, rows))
+    Ok(rows)
+}
+
+/// What answers where no consent speaks.
+fn default(ctx: &Context) -> DefaultPolicy {
+    DefaultPolicy::named(&ctx.config.consent.default).unwrap_or(DefaultPolicy::Deny)
 }
 
 /// As [`grounds_of`], seeing what a transaction wrote.
@@ -105,8 +114,7 @@ impl Grounds {
                 world.add(resource);
             }
         }
-        let default = DefaultPolicy::named(&ctx.config.consent.default);
-        let policy = default.map_or_else(Policy::deny, Policy::with_default);
+        let policy = Policy::with_default(default(ctx));
         let people = People::of(directives, &world, &policy);
         Grounds { world, people }
     }
@@ -168,7 +176,12 @@ pub async fn reach(
         }
         None => people(ctx, asking).await?,
     };
-    let grounds = grounds_of(ctx, &patients).await?;
+    let rows = rows_of(ctx, &patients).await?;
+    if default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent") {
+        // Nobody has said anything: there is nothing to work out, and nothing but one's own to see.
+        return Ok((Reach::of(&asking.partner, Vec::new(), withheld), Grounds::build(ctx, &[], Vec::new())));
+    }
+    let grounds = Grounds::build(ctx, &ctx.partners().await?, rows);
     let mut shares = Vec::new();
     for patient in patients {
         let condition = match grounds.residual(ctx, asking, &patient).condition() {
@@ -193,9 +206,7 @@ async fn people(ctx: &Context, asking: &Asking) -> Result<(Vec<String>, bool), F
         recipients.push(id);
     }
     // Under an opened default, who filed no consent at all is concerned too.
-    let opened =
-        DefaultPolicy::named(&ctx.config.consent.default).is_some_and(|default| default != DefaultPolicy::Deny);
-    let mut patients = if opened {
+    let mut patients = if default(ctx) != DefaultPolicy::Deny {
         ctx.store.people(bound + 1).await?
     } else {
         ctx.store.people_who_name(&recipients, bound + 1).await?

@@ -16,6 +16,9 @@ use super::{answer, asked, token};
 
 pub async fn metadata(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Response {
     let base = format!("{}/fhir", asked::base(&ctx, &headers));
+    if let Some(known) = ctx.described(&base) {
+        return answer::json(StatusCode::OK, known.as_bytes().to_vec());
+    }
     let profiles: Vec<(String, String)> = ctx
         .profiles
         .list()
@@ -33,7 +36,9 @@ pub async fn metadata(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Re
         read_only: &["AuditEvent"],
         client_assigned: ctx.config.ids.client_assigned,
     };
-    answer::json(StatusCode::OK, statement(&described).to_string().into_bytes())
+    let text = statement(&described).to_string();
+    ctx.describe(&base, &text);
+    answer::json(StatusCode::OK, text.into_bytes())
 }
 
 /// SMART App Launch 2.2, conformance.

@@ -157,19 +157,20 @@ impl Store {
     }
 }
 
-/// Rows of resources of a type, each with those who are named in it behind the first one.
+/// Resources that name several people, each with those behind the first one. CROSS keeps SQLite to this order: the
+/// few rows of `further_patient` first, never all of a type.
 const TOGETHER: &str =
-    " FROM resource r JOIN further_patient f ON f.bucket = r.bucket AND f.kind = r.kind AND f.id = r.id";
+    " FROM further_patient f CROSS JOIN resource r WHERE r.bucket = f.bucket AND r.kind = f.kind AND r.id = f.id";
 
 impl Store {
     /// Who else is named in a person's resources of a type, at most `limit`. For decisions alone: everyone who is
     /// named must permit (R11).
     pub async fn named_beside(&self, kind: &str, patient: &str, limit: usize) -> Result<Vec<String>, Fault> {
         let home = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
-        let sql = Sql::new("SELECT f.patient").push(TOGETHER).push(" WHERE r.kind = ").bind(kind);
-        let sql = sql.push(" AND r.bucket = ").bind(home).push(" AND r.patient = ").bind(patient);
-        let sql = sql.push(" UNION SELECT r.patient").push(TOGETHER).push(" WHERE f.patient = ").bind(patient);
-        let sql = sql.push(" AND r.kind = ").bind(kind);
+        let sql = Sql::new("SELECT f.patient").push(TOGETHER).push(" AND f.kind = ").bind(kind);
+        let sql = sql.push(" AND f.bucket = ").bind(home).push(" AND r.patient = ").bind(patient);
+        let sql = sql.push(" UNION SELECT r.patient").push(TOGETHER).push(" AND f.patient = ").bind(patient);
+        let sql = sql.push(" AND f.kind = ").bind(kind);
         let sql = sql.push(" UNION SELECT g.patient FROM further_patient f JOIN further_patient g");
         let sql = sql.push(" ON g.bucket = f.bucket AND g.kind = f.kind AND g.id = f.id WHERE f.patient = ");
         let sql = sql.bind(patient).push(" AND f.kind = ").bind(kind).push(" ORDER BY 1 LIMIT ").bind(limit as i64);
