@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 
 use crate::fhir::Element;
 
-/// The AuditEvent of a stored record; `None` if the text is no record.
-pub fn audit_event(body: &str, number: Option<i64>) -> Option<Value> {
-    let value = crate::fhir::read::json(body.as_bytes()).ok()?;
-    let record = Element::new(&value);
+/// The AuditEvent of a record, as its reader may see it.
+pub fn audit_event(seen: &Value, number: Option<i64>) -> Value {
+    let record = Element::new(seen);
     let text = |name: &str| record.text(name).unwrap_or("").to_string();
     let purposes: Vec<Value> = record
         .each("purposes")
@@ -59,7 +58,7 @@ pub fn audit_event(body: &str, number: Option<i64>) -> Option<Value> {
     if !entities.is_empty() {
         event["entity"] = json!(entities);
     }
-    Some(event)
+    event
 }
 
 fn action(interaction: &str) -> &'static str {

@@ -6,7 +6,9 @@
 mod chain;
 mod event;
 mod record;
+mod view;
 
 pub use chain::{Break, Link, Verifier, hash};
 pub use event::audit_event;
 pub use record::{Disclosure, Record, Refusal, Verdict};
+pub use view::seen_by;

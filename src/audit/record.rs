@@ -137,10 +137,16 @@ impl Record {
         if let Some(patient) = self.patient() {
             put("patient", json!(patient));
         }
+        if let Some(patient) = &self.patient {
+            put("asked", json!(patient));
+        }
         if !self.released.is_empty() {
             let released = self.released.iter().map(|shown| {
                 let mut entry =
                     json!({"key": shown.key, "version": shown.version, "party": shown.party, "why": shown.why});
+                if let Some(patient) = &shown.patient {
+                    entry["patient"] = json!(patient);
+                }
                 if let Some(decision) = &shown.decision {
                     entry["decision"] = decision.clone();
                 }
@@ -151,6 +157,12 @@ impl Record {
         if !self.refused.is_empty() {
             let refused = self.refused.iter().map(|refusal| {
                 let mut entry = json!({"key": refusal.key, "why": refusal.why});
+                if let Some(party) = &refusal.party {
+                    entry["party"] = json!(party);
+                }
+                if let Some(patient) = &refusal.patient {
+                    entry["patient"] = json!(patient);
+                }
                 if let Some(decision) = &refusal.decision {
                     entry["decision"] = decision.clone();
                 }

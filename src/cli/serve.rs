@@ -28,6 +28,11 @@ impl Serve {
         let ctx =
             crate::serve::context(config, migrate, crate::gateway::Clock::System, crate::gateway::Ids::Random).await?;
         let listener = TcpListener::bind(&bind).await.map_err(|error| format!("--bind {bind}: {error}"))?;
+        if ctx.config.server.base_url.is_none() && !bind.starts_with("127.") && !bind.starts_with("localhost") {
+            tracing::warn!(
+                "server.base_url is not set: clients elsewhere cannot sign in, since their tokens name no address of ours"
+            );
+        }
         tracing::info!(bind, "serving");
         crate::serve::serve(Arc::new(ctx), listener).await?;
         Ok(ExitCode::SUCCESS)

@@ -10,6 +10,7 @@ pub struct Reach {
     partner: String,
     people: Vec<(String, Condition)>,
     withheld: bool,
+    masked: Vec<String>,
 }
 
 impl Reach {
@@ -17,7 +18,19 @@ impl Reach {
     /// says that there were more people than could be asked.
     pub fn of(partner: &str, people: Vec<(String, Condition)>, withheld: bool) -> Reach {
         let people = people.into_iter().filter(|(_, condition)| *condition != Condition::Never).collect();
-        Reach { partner: partner.to_string(), people, withheld }
+        Reach { partner: partner.to_string(), people, withheld, masked: Vec::new() }
+    }
+
+    /// The same, without the directory entries of these partners: where a shelter is and who works there is nobody
+    /// else's to read (rules.md 2).
+    #[must_use]
+    pub fn masking(self, partners: Vec<String>) -> Reach {
+        Reach { masked: partners.into_iter().filter(|partner| *partner != self.partner).collect(), ..self }
+    }
+
+    /// Partners whose directory entries, their Organization aside, are hidden.
+    pub fn masked(&self) -> &[String] {
+        &self.masked
     }
 
     pub fn partner(&self) -> &str {

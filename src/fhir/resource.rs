@@ -107,6 +107,25 @@ impl Resource {
         }
     }
 
+    /// Adds the security labels of an earlier version that this one lacks: labels are never lowered (rules.md 20).
+    pub fn keep_labels(&mut self, earlier: &Resource) {
+        let have = self.labels();
+        let labels = earlier.root().get("meta").each("security");
+        let lost: Vec<Value> =
+            labels.filter(|label| !have.contains(&label.coding())).filter_map(|label| label.value().cloned()).collect();
+        if lost.is_empty() {
+            return;
+        }
+        let mut meta = self.root().get("meta").object().cloned().unwrap_or_default();
+        match meta.get_mut("security") {
+            Some(Value::Array(labels)) => labels.extend(lost),
+            _ => {
+                meta.insert("security".into(), Value::Array(lost));
+            }
+        }
+        self.lead("meta", Value::Object(meta));
+    }
+
     /// Rewrites every literal reference for which `target` has an answer (FHIR R4 http.html#trules, last step).
     pub fn rewrite_references(&mut self, target: &impl Fn(&str) -> Option<String>) {
         rewrite(&mut self.0, target);

@@ -12,7 +12,7 @@ use crate::fhir::{Instant, Reference, Resource};
 use crate::store::{Delivery, DeliveryState, Stored};
 
 use super::record::{self, Request};
-use super::{Asking, Context, Error, person};
+use super::{Asking, Context, Error, person, referral};
 
 /// A delivery that may be sent now, and only until its claim runs out.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Settled {
     pub outcome: String,
 }
 
-/// How long a claim lasts before another node may take it over (rules.md 33).
+/// How long a claim lasts beyond the longest attempt, before another node may take it over (rules.md 33).
 const LEASE_SECS: i64 = 15;
 /// How far a Task reaches: the request, and what the request points at.
 const HOPS: usize = 2;
@@ -45,7 +45,8 @@ pub async fn claim(ctx: &Context, request: &Request, limit: usize) -> Result<Vec
     let mut parcels = Vec::new();
     for due in ctx.store.due_deliveries(ctx.now(), limit).await? {
         let mut tx = ctx.store.begin().await?;
-        let claimed = tx.claim(&due, ctx.now().plus_secs(LEASE_SECS)).await?;
+        let lease_secs = LEASE_SECS + ctx.config.delivery.timeout_secs as i64;
+        let claimed = tx.claim(&due, ctx.now().plus_secs(lease_secs)).await?;
         tx.commit().await?;
         if let Some(claimed) = claimed {
             parcels.extend(pack(ctx, request, claimed).await?);
@@ -100,6 +101,16 @@ async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Op
         }
     }
     let task = format!("Task/{}", delivery.task);
+    // Since it was put into the outbox, the Task may have gone to somebody else.
+    let current = ctx.store.for_decision("Task", &delivery.task).await?.and_then(|stored| stored.resource());
+    let for_them = match &current {
+        Some(task) => referral::owner(ctx, task).await?.as_deref() == Some(delivery.partner.as_str()),
+        None => false,
+    };
+    if !for_them && delivery.content != "withdrawn" {
+        entries.clear();
+        record.released.clear();
+    }
     let goes = delivery.content == "withdrawn" || record.released.iter().any(|shown| shown.key == task);
     let mut tx = ctx.store.begin().await?;
     tx.record(&record::row(&record, Some(delivery.bucket))).await?;

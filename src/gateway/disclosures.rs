@@ -50,7 +50,7 @@ pub async fn disclosures(
     request: &Request,
     filter: LogFilter,
 ) -> Result<Vec<LogEntry>, Error> {
-    Ok(rows(ctx, caller, request, filter).await?.iter().filter_map(entry).collect())
+    Ok(rows(ctx, caller, request, filter).await?.iter().map(entry).collect())
 }
 
 /// The same as AuditEvents.
@@ -64,7 +64,7 @@ pub async fn audit_events(
     filter: LogFilter,
 ) -> Result<Vec<Value>, Error> {
     let rows = rows(ctx, caller, request, filter).await?;
-    Ok(rows.iter().filter_map(|row| audit::audit_event(&row.body, row.number)).collect())
+    Ok(rows.iter().map(|row| audit::audit_event(&row.seen, row.number)).collect())
 }
 
 /// One AuditEvent by its record's id.
@@ -77,11 +77,18 @@ pub async fn audit_event(ctx: &Context, caller: &Caller, request: &Request, id: 
     }
     let filter = LogFilter { id: Some(id.to_string()), limit: 1, ..LogFilter::default() };
     let found = rows(ctx, caller, request, filter).await?;
-    let event = found.first().and_then(|row| audit::audit_event(&row.body, row.number));
+    let event = found.first().map(|row| audit::audit_event(&row.seen, row.number));
     event.ok_or_else(|| Error::unknown("AuditEvent", id))
 }
 
-async fn rows(ctx: &Context, caller: &Caller, request: &Request, filter: LogFilter) -> Result<Vec<LogRow>, Error> {
+/// A row as its reader may see it.
+struct Row {
+    seen: Value,
+    at: Instant,
+    number: Option<i64>,
+}
+
+async fn rows(ctx: &Context, caller: &Caller, request: &Request, filter: LogFilter) -> Result<Vec<Row>, Error> {
     if !caller.may(Interaction::SearchType, "AuditEvent") {
         return Err(Error::scopes("search-type", "AuditEvent"));
     }
@@ -89,18 +96,24 @@ async fn rows(ctx: &Context, caller: &Caller, request: &Request, filter: LogFilt
     record.patient.clone_from(&filter.patient);
     record::keep(ctx, &record).await?;
     let filter = LogFilter { party: Some(caller.partner().to_string()), limit: filter.limit.min(PAGE_MAX), ..filter };
-    Ok(ctx.store.log(&filter).await?)
+    let found = ctx.store.log(&filter).await?;
+    let row = |row: LogRow| {
+        let seen = audit::seen_by(caller.partner(), &row.body)?;
+        // Whom a refusal was about is not to be found out by asking for records about somebody either.
+        let about = filter.patient.is_none() || Element::new(&seen).text("patient") == filter.patient.as_deref();
+        about.then_some(Row { seen, at: row.at, number: row.number })
+    };
+    Ok(found.into_iter().filter_map(row).collect())
 }
 
-fn entry(row: &LogRow) -> Option<LogEntry> {
-    let value = crate::fhir::read::json(row.body.as_bytes()).ok()?;
-    let record = Element::new(&value);
+fn entry(row: &Row) -> LogEntry {
+    let record = Element::new(&row.seen);
     let text = |name: &str| record.text(name).unwrap_or("").to_string();
     let shown = |list: &str, released: bool| {
         let entries = record.each(list);
         entries.map(|entry| shown(entry, released)).collect::<Vec<Shown>>()
     };
-    Some(LogEntry {
+    LogEntry {
         number: row.number,
         at: row.at,
         partner: text("partner"),
@@ -111,7 +124,7 @@ fn entry(row: &LogRow) -> Option<LogEntry> {
         verdict: text("verdict"),
         patient: record.text("patient").map(str::to_string),
         shown: shown("released", true).into_iter().chain(shown("refused", false)).collect(),
-    })
+    }
 }
 
 fn shown(entry: Element, released: bool) -> Shown {

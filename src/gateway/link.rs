@@ -37,7 +37,8 @@ pub async fn link(ctx: &Context, planned: &mut Vec<Planned>) -> Result<(), Error
             if people {
                 homes.insert(one.id.clone(), one.bucket);
             }
-            if let Some(url) = &one.full_url {
+            // A name of the Bundle's own; `Patient/7` is a name of ours already.
+            if let Some(url) = one.full_url.as_ref().filter(|url| url.starts_with("urn:") || url.contains("://")) {
                 addresses.insert(url.clone(), format!("{}/{}", one.kind, one.id));
             }
         }
@@ -71,6 +72,7 @@ pub async fn link(ctx: &Context, planned: &mut Vec<Planned>) -> Result<(), Error
             origin,
             current: None,
             roles: Roles { requester: true, target: false },
+            view: None,
             entry: 0,
             full_url: None,
             notes: Vec::new(),

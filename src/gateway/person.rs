@@ -3,7 +3,8 @@
 //! Decides which of what partners filed counts (rules.md 17, 20), puts the questions, and turns the answers for one
 //! person or many into a reach.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::auth::Caller;
 use crate::consent::{
@@ -11,7 +12,7 @@ use crate::consent::{
     Recipient, Residual, World, decide, specialise,
 };
 use crate::fhir::{Instant, Resource};
-use crate::partner::Partner;
+use crate::partner::{Kind, Partner};
 use crate::store::{Fault, Stored, Tx};
 
 use super::Context;
@@ -32,7 +33,16 @@ impl Asking {
 }
 
 /// What decisions about some people are made from.
+///
+/// Each person's grounds are their own: what one person's record says, of teams, links or consents, has no say about
+/// another. Only a resource that names several is decided on all of theirs together (R11).
 pub struct Grounds {
+    each: HashMap<String, Ground>,
+    together: Ground,
+}
+
+/// Consents, and the people, teams and agencies that they point at.
+struct Ground {
     world: World,
     people: People,
 }
@@ -93,56 +103,37 @@ pub async fn grounds_within(
 
 impl Grounds {
     fn build(ctx: &Context, partners: &[Partner], rows: Vec<Stored>) -> Grounds {
-        let mut world = World::new(partners.iter().map(Partner::organization).collect());
-        let origins: Vec<(String, String)> =
-            rows.iter().filter(|row| row.kind == "Patient").map(|row| (row.id.clone(), row.origin.clone())).collect();
-        let mut directives = Vec::new();
-        for row in rows {
-            let of_person =
-                origins.iter().find(|(id, _)| Some(id) == row.patient.as_ref()).map(|(_, origin)| origin.as_str());
-            let believed = row.origin == OPERATOR || of_person == Some(row.origin.as_str());
-            let Some(resource) = row.resource() else { continue };
-            if row.kind == "Consent" {
-                let directive = Directive::read(&resource);
-                // A permit of somebody else's opens that somebody's own data; a deny of anybody's counts.
-                directives.push(if believed {
-                    directive
-                } else {
-                    directive.opens_only(&format!("Organization/{}", row.origin))
-                });
-            } else if believed {
-                world.add(resource);
-            }
+        let agencies = Arc::new(World::new(partners.iter().map(Partner::organization).collect()));
+        let mut of_each: HashMap<String, Vec<&Stored>> = HashMap::new();
+        for row in &rows {
+            of_each.entry(row.patient.clone().unwrap_or_default()).or_default().push(row);
         }
-        let policy = Policy::with_default(default(ctx));
-        let people = People::of(directives, &world, &policy);
-        Grounds { world, people }
+        let together = Ground::build(ctx, &agencies, rows.iter());
+        let each =
+            of_each.into_iter().map(|(patient, rows)| (patient, Ground::build(ctx, &agencies, rows.into_iter())));
+        Grounds { each: each.collect(), together }
     }
 
-    fn question(&self, ctx: &Context, asking: &Asking) -> Question {
-        let recipient = Recipient::of(&self.world, &format!("Organization/{}", asking.partner), None, &[]);
-        Question {
-            recipient,
-            purposes: asking.purposes.clone(),
-            action: asking.action,
-            at: ctx.now(),
-            zone: ctx.zone.clone(),
-            emergency: None,
+    /// What decides about a resource: its person's grounds, or those of all whom it names.
+    fn about(&self, resource: &Resource) -> &Ground {
+        match patients(resource).as_slice() {
+            [one] => self.each.get(one).unwrap_or(&self.together),
+            _ => &self.together,
         }
     }
 
     pub fn decide(&self, ctx: &Context, asking: &Asking, resource: &Resource) -> Decision {
-        decide(&self.people, &self.world, &self.question(ctx, asking), &Facts::of(resource, &self.world))
+        let Ground { world, people } = self.about(resource);
+        decide(people, world, &question(ctx, world, asking), &Facts::of(resource, world))
     }
 
     /// What of one person's record is permitted.
     fn residual(&self, ctx: &Context, asking: &Asking, patient: &str) -> Residual {
-        let (key, question) = (format!("Patient/{patient}"), self.question(ctx, asking));
-        match self.people.get(&key) {
-            Some(directives) => specialise(directives, &self.world, &question),
-            None => {
-                specialise(&Directives::of(&key, Vec::new(), &self.world, self.people.policy()), &self.world, &question)
-            }
+        let Ground { world, people } = self.each.get(patient).unwrap_or(&self.together);
+        let (key, question) = (format!("Patient/{patient}"), question(ctx, world, asking));
+        match people.get(&key) {
+            Some(directives) => specialise(directives, world, &question),
+            None => specialise(&Directives::of(&key, Vec::new(), world, people.policy()), world, &question),
         }
     }
 
@@ -152,10 +143,59 @@ impl Grounds {
     }
 }
 
+impl Ground {
+    fn build<'r>(ctx: &Context, agencies: &Arc<World>, rows: impl Iterator<Item = &'r Stored> + Clone) -> Ground {
+        let mut world = World::over(agencies.clone());
+        let origins: Vec<(&str, &str)> = rows
+            .clone()
+            .filter(|row| row.kind == "Patient")
+            .map(|row| (row.id.as_str(), row.origin.as_str()))
+            .collect();
+        let mut directives = Vec::new();
+        for row in rows {
+            let of_person =
+                origins.iter().find(|(id, _)| Some(*id) == row.patient.as_deref()).map(|(_, origin)| *origin);
+            let believed = row.origin == OPERATOR || of_person == Some(row.origin.as_str());
+            let Some(mut resource) = row.resource() else { continue };
+            if row.kind == "Consent" {
+                let directive = Directive::read(&resource);
+                // A permit of somebody else's opens that somebody's own data; a deny of anybody's counts.
+                let own = format!("Organization/{}", row.origin);
+                directives.push(if believed { directive } else { directive.opens_only(&own) });
+            } else if believed {
+                // A link is one side's word until it is confirmed (rules.md 20, 21); nothing confirms one yet.
+                resource.remove("link");
+                world.add(resource);
+            }
+        }
+        let policy = Policy::with_default(default(ctx));
+        let people = People::of(directives, &world, &policy);
+        Ground { world, people }
+    }
+}
+
+fn question(ctx: &Context, world: &World, asking: &Asking) -> Question {
+    Question {
+        recipient: Recipient::of(world, &format!("Organization/{}", asking.partner), None, &[]),
+        purposes: asking.purposes.clone(),
+        action: asking.action,
+        at: ctx.now(),
+        zone: ctx.zone.clone(),
+        emergency: None,
+    }
+}
+
 /// The reach that shows one resource which was just decided: its people, and it alone.
 pub fn just(resource: &Resource) -> Vec<(String, Condition)> {
     let key = Condition::Is(Atom::Key(BTreeSet::from([resource.key()])));
     patients(resource).into_iter().map(|patient| (patient, key.clone())).collect()
+}
+
+/// The reach that needs no consent: what is a partner's own, and the directory.
+pub async fn own(ctx: &Context, partner: &str) -> Result<Reach, Fault> {
+    let partners = ctx.partners().await?;
+    let shelters = partners.iter().filter(|one| one.kind == Kind::VictimService).map(|one| one.id.clone());
+    Ok(Reach::of(partner, Vec::new(), false).masking(shelters.collect()))
 }
 
 /// What the asker may see of a type, of one person or of everybody.
@@ -166,7 +206,7 @@ pub async fn reach(
     patient: Option<&str>,
 ) -> Result<(Reach, Grounds), Fault> {
     if is_directory(kind) || is_control(kind) {
-        return Ok((Reach::of(&asking.partner, Vec::new(), false), Grounds::build(ctx, &[], Vec::new())));
+        return Ok((own(ctx, &asking.partner).await?, Grounds::build(ctx, &[], Vec::new())));
     }
     let (patients, withheld) = match patient {
         Some(patient) => {
@@ -222,7 +262,7 @@ async fn worked_out(ctx: &Context, grounds: &Grounds, asking: &Asking, patient: 
     let mut keys = BTreeSet::new();
     for resource in ctx.store.record_of(patient).await?.iter().filter_map(Stored::resource) {
         // Of several people each one's share is asked by itself: the store wants all of them.
-        let facts = Facts::of(&resource, &grounds.world);
+        let facts = Facts::of(&resource, &grounds.about(&resource).world);
         if residual.decide(&facts).permits() {
             keys.insert(resource.key());
         }

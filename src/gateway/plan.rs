@@ -12,7 +12,7 @@ use crate::store::Stored;
 use super::record::{self, Request};
 use super::submit::{Asked, Change};
 use super::transition::{self, Roles};
-use super::{Asking, Context, Error, No, person, place, read};
+use super::{Asking, Context, Error, No, person, place, read, referral};
 
 /// A change that may be made, with what it is made from.
 pub struct Planned {
@@ -23,11 +23,13 @@ pub struct Planned {
     pub origin: String,
     pub current: Option<Stored>,
     pub roles: Roles,
+    /// What the caller saw of it.
+    pub view: Option<Resource>,
     /// Where it stands in its Bundle.
     pub entry: usize,
     pub full_url: Option<String>,
     pub notes: Vec<Issue>,
-    /// Rules of the Task's machine that the change breaks.
+    /// Rules for a change of what is there already that this one breaks.
     pub broken: Vec<Issue>,
 }
 
@@ -94,6 +96,7 @@ fn create(ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Planned
         origin: caller.partner().to_string(),
         current: None,
         roles: Roles { requester: true, target: false },
+        view: None,
         entry: 0,
         full_url: None,
         notes: Vec::new(),
@@ -136,14 +139,7 @@ async fn update(
     if !own && !by_role && !corrects {
         return Err(Error::not_yours(&format!("{kind}/{id}")));
     }
-    let mut broken = Vec::new();
     let mut resource = resource.clone();
-    if let Some(view) = view.filter(|_| kind == "Task") {
-        broken = transition::check_change(&view, &resource, roles);
-        if let Some(stored) = stored.clone().filter(|_| !roles.requester) {
-            resource = transition::applied(stored, &resource);
-        }
-    }
     if let Some(meta) = stored.filter(|_| corrects).and_then(|stored| stored.root().get("meta").value().cloned()) {
         // Whose view was labelled for it does not write those labels back.
         resource.set("meta", meta);
@@ -156,11 +152,38 @@ async fn update(
         origin: current.origin.clone(),
         current: Some(current),
         roles,
+        view,
         entry: 0,
         full_url: None,
         notes: Vec::new(),
-        broken,
+        broken: Vec::new(),
     })
+}
+
+/// The rules for a change of what is there already, once its references are those that will be stored: the steps of
+/// a Task, whose person it is about, the labels that are never lowered.
+pub fn judge(caller: &Caller, one: &mut Planned) {
+    let current = one.current.as_ref().filter(|current| !current.deleted);
+    let Some(stored) = current.and_then(Stored::resource) else { return };
+    let Some(mut resource) = one.resource.take() else { return };
+    if one.kind == "Task" {
+        let view = one.view.as_ref().unwrap_or(&stored);
+        one.broken = transition::check_change(view, &resource, one.roles);
+        if !one.roles.requester {
+            let (version, updated_at) = (resource.version(), resource.updated_at());
+            resource = transition::applied(stored.clone(), &resource);
+            let updated_at = updated_at.unwrap_or(crate::fhir::Instant(0));
+            resource.stamp(&one.id, version, updated_at, &format!("Organization/{}", one.origin));
+        }
+    }
+    let own = one.origin == caller.partner() || caller.way() == Way::Operator;
+    if !own && person::patients(&resource) != person::patients(&stored) {
+        let text =
+            format!("`{}` is about the person that its origin says: another partner does not change that", one.kind);
+        one.broken.push(Issue::error("business-rule", "person-not-yours", text).at(one.kind.clone()));
+    }
+    resource.keep_labels(&stored);
+    one.resource = Some(resource);
 }
 
 async fn delete(
@@ -186,6 +209,7 @@ async fn delete(
         origin: current.origin.clone(),
         current: Some(current),
         roles: Roles { requester: true, target: false },
+        view: None,
         entry: 0,
         full_url: None,
         notes: Vec::new(),
@@ -211,17 +235,13 @@ pub async fn find(
 
 /// What the caller is to a Task: T is the owner's partner, the one that employs the owner, or the one that claims.
 async fn roles(ctx: &Context, caller: &Caller, current: &Stored, new: &Resource) -> Result<Roles, Error> {
-    let task = current.resource();
-    let owner = task.as_ref().and_then(|task| task.root().reference("owner"));
-    let owner = match owner.and_then(|owner| owner.local()) {
-        Some(("PractitionerRole", id)) => {
-            let role = ctx.store.for_decision("PractitionerRole", id).await?.and_then(|stored| stored.resource());
-            role.and_then(|role| place::organization(&role, "organization")).or_else(|| Some(String::new()))
-        }
-        Some((_, id)) => Some(id.to_string()),
+    let owner = match current.resource().filter(|_| current.kind == "Task") {
+        Some(task) => referral::owner(ctx, &task).await?,
         None => None,
     };
-    let claims = owner.is_none() && place::organization(new, "owner").as_deref() == Some(caller.partner());
+    let claims = current.kind == "Task"
+        && owner.is_none()
+        && place::organization(new, "owner").as_deref() == Some(caller.partner());
     Ok(Roles {
         requester: current.belongs_to(caller.partner()) || caller.way() == Way::Operator,
         target: owner.as_deref() == Some(caller.partner()) || claims,

@@ -127,7 +127,7 @@ pub(super) async fn look(
         record.refused.push(Refusal { key, patient: None, party: None, why: "unknown".to_string(), decision: None });
         return Ok(None);
     }
-    let own = Reach::of(caller.partner(), Vec::new(), false);
+    let own = person::own(ctx, caller.partner()).await?;
     if let Some(stored) = ctx.store.read(kind, id, &own).await? {
         let why = if stored.belongs_to(caller.partner()) { "own" } else { "directory" };
         let seen = Seen { stored, why, decision: None };
@@ -155,7 +155,13 @@ pub(super) async fn look(
         return Ok(None);
     }
     let reach = Reach::of(caller.partner(), person::just(&resource), false);
-    let Some(stored) = ctx.store.read(kind, id, &reach).await? else { return Ok(None) };
+    let judged_version = stored.version;
+    let read = ctx.store.read(kind, id, &reach).await?;
+    let Some(stored) = read.filter(|stored| stored.version == judged_version) else {
+        // It changed between the two looks: what was decided is not what is there.
+        record.refused.push(refuse("changed", judged.as_ref(), None));
+        return Ok(None);
+    };
     let seen = Seen { stored, why: "consent", decision: Some(decision) };
     record.released.push(seen.disclosure(key));
     Ok(Some(seen))

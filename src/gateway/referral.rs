@@ -78,16 +78,14 @@ impl Desk<'_> {
         }))
     }
 
-    /// The partner that owns a Task: an Organization, or whoever employs a PractitionerRole.
+    /// As [`owner`], seeing what this transaction wrote.
     async fn owner(&self, tx: &mut Tx, task: &Resource) -> Result<Option<String>, Fault> {
-        let Some(reference) = task.root().reference("owner") else { return Ok(None) };
-        if let Some(role) = reference.id_of("PractitionerRole") {
-            let role = tx.current("PractitionerRole", role).await?.and_then(|stored| stored.resource());
-            return Ok(role
-                .and_then(|role| place::organization(&role, "organization"))
-                .or_else(|| Some(reference.key())));
-        }
-        Ok(Some(reference.id_of("Organization").map_or_else(|| reference.key(), str::to_string)))
+        let role = task.root().reference("owner").and_then(|owner| owner.id_of("PractitionerRole"));
+        let role = match role {
+            Some(id) => tx.current("PractitionerRole", id).await?.and_then(|stored| stored.resource()),
+            None => None,
+        };
+        Ok(owner_with(task, role.as_ref()))
     }
 
     /// Writes down where a referral stands, puts a permitted one into the outbox unless its owner is who changed it
@@ -145,6 +143,18 @@ impl Desk<'_> {
         Ok(())
     }
 
+    /// Takes a Task away from the partner it was filed to, when it now goes to another or to nobody.
+    pub async fn leave(&self, tx: &mut Tx, filed: &Referral, outlook: Option<&Outlook>) -> Result<(), Fault> {
+        if filed.state != ReferralState::Live || outlook.is_some_and(|outlook| outlook.owner == filed.owner) {
+            return Ok(());
+        }
+        let mode = self.partners.iter().find(|partner| partner.id == filed.owner).map(|partner| partner.mode);
+        let (owner, purposes) = (filed.owner.clone(), filed.purposes.clone());
+        let left = Outlook { owner, mode, purposes, decision: None, changes_at: None };
+        tx.withdraw(&self.delivery(filed.bucket, &filed.task, &left)).await?;
+        tx.refer(&Referral { state: ReferralState::Closed, recheck_at: Instant::MAX, ..filed.clone() }).await
+    }
+
     fn delivery(&self, bucket: i64, task: &str, outlook: &Outlook) -> Delivery {
         let now = self.ctx.now();
         Delivery {
@@ -166,12 +176,17 @@ impl Desk<'_> {
     /// alone may have changed them.
     pub async fn reconsider(&self, tx: &mut Tx, referrals: Vec<Referral>, record: &mut Record) -> Result<(), Error> {
         for referral in referrals {
-            let Some(stored) = tx.current("Task", &referral.task).await?.filter(|stored| !stored.deleted) else {
+            let closed = Referral { state: ReferralState::Closed, recheck_at: Instant::MAX, ..referral.clone() };
+            let stored = tx.current("Task", &referral.task).await?.filter(|stored| !stored.deleted);
+            let Some((stored, task)) = stored.and_then(|stored| stored.resource().map(|task| (stored, task))) else {
+                tx.refer(&closed).await?;
                 continue;
             };
-            let Some(task) = stored.resource() else { continue };
             let outlook = self.judge(tx, referral.bucket, &task, &referral.purposes, &stored.origin).await?;
-            let Some(outlook) = outlook else { continue };
+            let Some(outlook) = outlook else {
+                tx.refer(&closed).await?;
+                continue;
+            };
             match (referral.state, outlook.permitted().is_some()) {
                 (ReferralState::Held, true) => self.release(tx, &referral, &stored, task, &outlook, record).await?,
                 (ReferralState::Live, false) => self.revoke(tx, &referral, &stored, task, &outlook, record).await?,
@@ -276,6 +291,23 @@ pub fn unhold(task: &mut Resource) {
     }
 }
 
+/// The partner that owns a Task: an Organization, or whoever employs a PractitionerRole.
+pub async fn owner(ctx: &Context, task: &Resource) -> Result<Option<String>, Fault> {
+    let Some(reference) = task.root().reference("owner") else { return Ok(None) };
+    let role = match reference.id_of("PractitionerRole") {
+        Some(id) => ctx.store.for_decision("PractitionerRole", id).await?.and_then(|stored| stored.resource()),
+        None => None,
+    };
+    Ok(owner_with(task, role.as_ref()))
+}
+
+/// The same, with the PractitionerRole already at hand; what is no partner is named as it was sent.
+fn owner_with(task: &Resource, role: Option<&Resource>) -> Option<String> {
+    let reference = task.root().reference("owner")?;
+    let employer = role.and_then(|role| place::organization(role, "organization"));
+    Some(employer.or_else(|| reference.id_of("Organization").map(str::to_string)).unwrap_or_else(|| reference.key()))
+}
+
 /// Judges the referrals whose decision time alone may have changed: a consent that has begun or ended.
 ///
 /// # Errors
@@ -284,17 +316,25 @@ pub async fn recheck(ctx: &Context, request: &Request) -> Result<usize, Error> {
     let due = ctx.store.due_referrals(ctx.now(), 100).await?;
     let count = due.len();
     for referral in due {
-        let partners = ctx.partners().await?;
-        let desk = Desk { ctx, partners: &partners };
-        let caller = crate::auth::Caller::operator(super::enroll::OPERATOR);
-        let mut record = record::start(ctx, &caller, request, "recheck", format!("Task/{}", referral.task));
-        let mut tx = ctx.store.begin().await?;
-        let bucket = referral.bucket;
-        desk.reconsider(&mut tx, vec![referral], &mut record).await?;
-        if !record.released.is_empty() || !record.refused.is_empty() {
-            tx.record(&record::row(&record, Some(bucket))).await?;
+        let task = referral.task.clone();
+        // One that cannot be judged must not keep the others from it.
+        if let Err(error) = recheck_one(ctx, request, referral).await {
+            tracing::error!(?error, task.id = %task, "a referral could not be judged again");
         }
-        tx.commit().await?;
     }
     Ok(count)
+}
+
+async fn recheck_one(ctx: &Context, request: &Request, referral: Referral) -> Result<(), Error> {
+    let partners = ctx.partners().await?;
+    let desk = Desk { ctx, partners: &partners };
+    let caller = crate::auth::Caller::operator(super::enroll::OPERATOR);
+    let mut record = record::start(ctx, &caller, request, "recheck", format!("Task/{}", referral.task));
+    let mut tx = ctx.store.begin().await?;
+    let bucket = referral.bucket;
+    desk.reconsider(&mut tx, vec![referral], &mut record).await?;
+    if !record.released.is_empty() || !record.refused.is_empty() {
+        tx.record(&record::row(&record, Some(bucket))).await?;
+    }
+    Ok(tx.commit().await?)
 }

@@ -14,7 +14,7 @@ use crate::profile::Valid;
 use crate::store::{Place, Stored, Tx};
 
 use super::link::link;
-use super::plan::{Planned, find, plan};
+use super::plan::{Planned, find, judge, plan};
 use super::record::{self, Request};
 use super::referral::{self, Desk};
 use super::targets::Targets;
@@ -122,6 +122,7 @@ async fn once(
 ) -> Result<Vec<Written>, Error> {
     let mut planned = plan(ctx, caller, request, interaction, asked).await?;
     link(ctx, &mut planned).await?;
+    planned.iter_mut().for_each(|one| judge(caller, one));
     let checked = check(ctx, caller, request, interaction, &mut planned).await?;
 
     let partners = ctx.partners().await?;
@@ -206,9 +207,8 @@ async fn check(
 fn rules(one: &Planned, resource: &Resource) -> Vec<Issue> {
     match resource.kind() {
         "Task" if one.current.is_none() => transition::check_new(resource),
-        "Task" => one.broken.clone(),
-        "Consent" => Directive::problems(resource),
-        _ => Vec::new(),
+        "Consent" => one.broken.iter().cloned().chain(Directive::problems(resource)).collect(),
+        _ => one.broken.clone(),
     }
 }
 
@@ -234,10 +234,13 @@ async fn put_task(
 ) -> Result<Written, Error> {
     let Some(valid) = valid else { return delete_one(desk.ctx, tx, one, record).await };
     let filed = tx.referral(one.bucket, &one.id).await?;
-    let purposes = filed.map_or_else(|| caller.purposes().to_vec(), |filed| filed.purposes);
+    let purposes = filed.as_ref().map_or_else(|| caller.purposes().to_vec(), |filed| filed.purposes.clone());
     let mut task = valid.resource().clone();
     referral::unhold(&mut task);
     let outlook = desk.judge(tx, one.bucket, &task, &purposes, &one.origin).await?;
+    if let Some(filed) = &filed {
+        desk.leave(tx, filed, outlook.as_ref()).await?;
+    }
     if let Some(outlook) = &outlook {
         one.notes.extend(referral::hold(&mut task, outlook));
     }

@@ -64,6 +64,16 @@ impl Targets {
                 }
             }
         }
+        // Whoever else it is about by another element: performer, member, recipient.
+        for patient in person::patients(resource) {
+            let itself = resource.kind() == "Patient" && resource.id() == Some(patient.as_str());
+            let said = issues.iter().any(|issue: &Issue| issue.rule == "reference-unresolved");
+            if !itself && !said && self.find(ctx, caller, request, "Patient", &patient).await?.is_none() {
+                let text = "a `Patient` that this is about is not known here; create it first, or in the same Bundle";
+                let issue = Issue::error("not-found", "reference-unresolved", text);
+                issues.push(issue.at(resource.kind()));
+            }
+        }
         issues.extend(self.focus(ctx, caller, request, resource).await?);
         if issues.is_empty() {
             issues.extend(self.collect(ctx, caller, request, resource).await?);

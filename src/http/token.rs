@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -17,7 +17,7 @@ use super::answer;
 use super::asked::{self, Asked};
 use super::error::Problem;
 
-pub async fn token(State(ctx): State<Arc<Context>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub async fn token(State(ctx): State<Arc<Context>>, body: Body) -> Result<Response, Problem> {
     let mut form = form(&ctx, body).await?;
     let asked = TokenRequest {
         grant_type: form.remove("grant_type"),
@@ -26,10 +26,7 @@ pub async fn token(State(ctx): State<Arc<Context>>, headers: HeaderMap, body: Bo
         scope: form.remove("scope"),
         purpose: form.remove("purpose"),
     };
-    let address = format!("{}/auth/token", asked::base(&ctx, &headers));
-    // Behind a proxy that ends TLS, the Host is right and the scheme is not.
-    let audiences = [address.clone(), address.replacen("http://", "https://", 1)];
-    match sign_in::grant(&ctx, &asked, &audiences).await {
+    match sign_in::grant(&ctx, &asked, &audiences(&ctx)).await {
         Ok(granted) => Ok(plain(
             StatusCode::OK,
             &json!({
@@ -46,6 +43,17 @@ pub async fn token(State(ctx): State<Arc<Context>>, headers: HeaderMap, body: Bo
         }
         Err(NoToken::Fault(fault)) => Err(Error::from(fault).into()),
     }
+}
+
+/// The addresses of this endpoint: the configured one; without it, those by which this machine alone reaches it. The
+/// Host of a request is anybody's to choose, and never an audience.
+fn audiences(ctx: &Context) -> Vec<String> {
+    if let Some(base) = &ctx.config.server.base_url {
+        return vec![format!("{}/auth/token", base.trim_end_matches('/'))];
+    }
+    let port = ctx.config.server.bind.rsplit(':').next().unwrap_or("");
+    let hosts = ["127.0.0.1", "localhost", "[::1]"];
+    hosts.iter().map(|host| format!("http://{host}:{port}/auth/token")).collect()
 }
 
 /// RFC 7662, for who has a token itself; a foreign or expired one is exactly `{"active":false}`.

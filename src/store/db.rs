@@ -138,6 +138,14 @@ impl Transaction {
         }
     }
 
+    /// Where writers share a commit, the word on whether this one's is on disk.
+    pub fn outcome(&self) -> Option<tokio::sync::watch::Receiver<Option<bool>>> {
+        match self {
+            Transaction::Sqlite(savepoint) => savepoint.outcome(),
+            Transaction::Postgres(_) => None,
+        }
+    }
+
     /// On return it is on disk.
     pub async fn commit(self) -> Result<(), Fault> {
         match self {

@@ -1,7 +1,8 @@
 //! The log's rows: records that are only added, and the chain that numbers them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::sync::watch;
 
 use crate::fhir::Instant;
 
@@ -129,36 +130,42 @@ impl Tx {
     }
 }
 
-/// Records that wait for the writer, each with whether somebody has written it.
+/// The word on a commit that somebody else makes.
+type Word = watch::Receiver<Option<bool>>;
+
+/// Records that wait for the writer, each with a place for the word on the commit that it went into.
 #[derive(Default)]
-pub(super) struct Waiting(Mutex<Vec<(Record, Arc<AtomicBool>)>>);
+pub(super) struct Waiting(Mutex<Vec<(Record, Arc<OnceLock<Word>>)>>);
 
 impl Store {
     /// Writes the record of a request that changes nothing else; on return it is on disk.
     ///
     /// Where writers take turns, whoever gets the writer first writes what all have left, in as many statements as
-    /// one record takes; the others find theirs done and share the commit.
+    /// one record takes; the others wait for the word on that commit.
     pub async fn keep(&self, record: Record) -> Result<(), Fault> {
         if !self.db.takes_turns() {
             let mut tx = self.begin().await?;
             tx.record(&record).await?;
             return tx.commit().await;
         }
-        let written = Arc::new(AtomicBool::new(false));
+        let lost = || Fault::new("write", "the record of this request was not written");
+        let written = Arc::new(OnceLock::new());
         self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner).push((record, written.clone()));
         let mut tx = self.begin().await?;
         let batch = std::mem::take(&mut *self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let (records, flags): (Vec<Record>, Vec<Arc<AtomicBool>>) = batch.into_iter().unzip();
+        let (records, places): (Vec<Record>, Vec<Arc<OnceLock<Word>>>) = batch.into_iter().unzip();
         for chunk in records.chunks(RECORDS_AT_ONCE) {
             tx.records(chunk).await?;
         }
-        // INVARIANT: on this database nothing since `begin` has waited, so that nobody was cut off in between, and
-        // the writer has not been anybody else's: a flag that is still down means that the writing failed.
-        flags.iter().for_each(|flag| flag.store(true, Ordering::SeqCst));
-        if !written.load(Ordering::SeqCst) {
-            return Err(Fault::new("write", "the record of this request was not written"));
+        // INVARIANT: on this database nothing since `begin` has waited, and the writer has not been anybody else's:
+        // who finds no word now was in a batch that failed.
+        for place in places {
+            tx.inner.outcome().map(|word| place.set(word));
         }
-        tx.commit().await
+        let mut word = written.get().cloned().ok_or_else(lost)?;
+        tx.commit().await?;
+        let kept = word.wait_for(Option::is_some).await.is_ok_and(|done| *done == Some(true));
+        if kept { Ok(()) } else { Err(lost()) }
     }
 
     /// Links in order, from behind `number`.

@@ -18,7 +18,8 @@ enum Who {
 /// Appends the condition under which row `r` of that kind is in reach.
 pub(super) fn visible(sql: Sql, within: &Reach, kind: &str) -> Sql {
     if is_directory(kind) {
-        return sql.push("1 = 1");
+        let masked = within.masked().iter().filter(|_| kind != "Organization");
+        return sql.all(masked, |sql, partner| sql.push("r.origin <> ").bind(partner.as_str()));
     }
     let sql = sql.push("(r.origin = ").bind(within.partner()).push(" OR r.holder = ").bind(within.partner());
     if CONTROL.contains(&kind) || within.people().is_empty() {

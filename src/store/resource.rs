@@ -208,6 +208,10 @@ impl Tx {
             None => {
                 if bucket_in(id) != Some(place.bucket) {
                     self.remember_bucket(kind, id, place.bucket).await?;
+                    // Two may have named the same id for two people: the first one's place is the id's place.
+                    if self.bucket_of(kind, id).await? != Some(place.bucket) {
+                        return Ok(false);
+                    }
                 }
                 let sql = Sql::new(
                     "INSERT INTO resource (bucket, kind, id, version, updated_at, deleted, origin, holder, patient, rank, body) VALUES (",

@@ -76,6 +76,11 @@ impl Writer {
 
     // INVARIANT: nothing in here waits, so that nobody can hang up between two of its steps.
     fn enter(&mut self) -> Result<(), Fault> {
+        if self.group.is_some() && locked(&self.connection).is_autocommit() {
+            // SQLite rolled everything back by itself (a full disk, an I/O error): the group is lost, and told so.
+            self.at_work = false;
+            self.group.take().map(|group| group.0.send_replace(Some(false)));
+        }
         self.clear()?;
         if self.group.is_none() {
             self.run("BEGIN IMMEDIATE")?;
@@ -93,22 +98,22 @@ impl Writer {
         }
         Ok(())
     }
+}
 
-    /// Commits the open group for all who wait for it. What was begun ends on its own thread, whoever hangs up.
-    fn settle(&mut self) -> Result<(), Fault> {
-        self.clear()?;
-        let (Some(group), connection) = (self.group.take(), self.connection.clone()) else { return Ok(()) };
-        tokio::task::spawn_blocking(move || {
-            let connection = locked(&connection);
-            let done = connection.execute_batch("COMMIT");
-            if done.is_err() {
-                // A full disk fails the whole group; nothing of it may stay open.
-                let _ = connection.execute_batch("ROLLBACK");
-            }
-            group.0.send_replace(Some(done.is_ok()));
-        });
-        Ok(())
-    }
+/// Commits the open group for all who wait for it. What was begun ends on its own thread, whoever hangs up, and the
+/// writer stays taken until the disk has answered: what queues up meanwhile is the next group.
+fn settle(mut held: OwnedMutexGuard<Writer>) -> Result<(), Fault> {
+    held.clear()?;
+    let Some(group) = held.group.take() else { return Ok(()) };
+    tokio::task::spawn_blocking(move || {
+        let done = held.run("COMMIT");
+        if done.is_err() {
+            // A full disk fails the whole group; nothing of it may stay open.
+            let _ = held.run("ROLLBACK");
+        }
+        group.0.send_replace(Some(done.is_ok()));
+    });
+    Ok(())
 }
 
 impl Savepoint {
@@ -122,6 +127,11 @@ impl Savepoint {
         statement.raw_execute().map(|changed| changed as u64).map_err(Fault::of("write"))
     }
 
+    /// The word on the group that this belongs to, once it is there.
+    pub fn outcome(&self) -> Option<watch::Receiver<Option<bool>>> {
+        self.held.group.as_ref().map(|group| group.0.subscribe())
+    }
+
     /// On return it is on disk.
     pub async fn commit(self) -> Result<(), Fault> {
         let Savepoint { writer, mut held } = self;
@@ -133,12 +143,13 @@ impl Savepoint {
         tokio::select! {
             biased;
             () = settled(&mut committed) => {}
-            mut held = writer.lock_owned() => {
+            held = writer.lock_owned() => {
                 // The open group may be another one by now, if somebody has settled ours.
                 if held.group.as_ref().is_some_and(|open| open.0.same_channel(&group.0)) {
-                    held.settle()?;
+                    settle(held)?;
+                } else {
+                    drop(held);
                 }
-                // The writer stays ours until the disk has answered: what queues up meanwhile is the next group.
                 settled(&mut committed).await;
             }
         }

@@ -99,11 +99,12 @@ impl TestGateway {
         TestGateway::serve(self.ctx.config.clone(), self.clock.clone(), 1 << 32, Home(None)).await
     }
 
-    async fn serve(config: Config, clock: Arc<AtomicI64>, first_id: u64, home: Home) -> TestGateway {
+    async fn serve(mut config: Config, clock: Arc<AtomicI64>, first_id: u64, home: Home) -> TestGateway {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        config.server.bind = listener.local_addr().unwrap().to_string();
         let ids = Ids::Seeded(AtomicU64::new(first_id));
         let ctx = handoff::serve::context(config, true, Clock::Fixed(clock.clone()), ids).await.unwrap();
         let ctx = Arc::new(ctx);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let app = handoff::serve::app(&ctx);
         tokio::spawn(async move { axum::serve(listener, app).await });
