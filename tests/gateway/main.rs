@@ -19,5 +19,6 @@ mod rights;
 mod search;
 mod sign_in;
 mod sweep;
+mod takeover;
 mod transactions;
 mod twins;
