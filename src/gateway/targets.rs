@@ -150,7 +150,9 @@ impl Targets {
         let seen =
             if ctx.profiles.knows(kind) { read::look(ctx, caller, kind, id, &mut unlogged).await? } else { None };
         let target = |stored: Stored| {
-            let status = stored.resource().and_then(|resource| resource.root().text("status").map(str::to_string));
+            // Only of a request does anybody ask whether it is active: nothing else is read for it.
+            let request = (kind == "ServiceRequest").then(|| stored.resource()).flatten();
+            let status = request.and_then(|request| request.root().text("status").map(str::to_string));
             Target { origin: stored.origin, status }
         };
         let found = seen.filter(|seen| !seen.stored.deleted).map(|seen| target(seen.stored));
