@@ -93,9 +93,10 @@ impl Common {
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        Err(error) if error.use_stderr() => return fail(&mistake(&error)),
+        Err(help) => {
+            let _ = help.print();
+            return ExitCode::SUCCESS;
         }
     };
     let quiet = !matches!(cli.command, Command::Serve(_));
@@ -135,6 +136,14 @@ async fn migrate(common: &Common) -> Result<ExitCode, String> {
     store.migrate().await.map_err(|fault| fault.to_string())?;
     say("the database is up to date");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What clap has to say, as one line: what is wrong, without the usage.
+fn mistake(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let said = text.split("\n\nUsage").next().unwrap_or("");
+    let words: Vec<&str> = said.trim_start_matches("error: ").split_whitespace().collect();
+    format!("{} (--help says more)", words.join(" "))
 }
 
 fn fail(message: &str) -> ExitCode {
