@@ -9,7 +9,6 @@ use crate::partner::Kind;
 use crate::store::{bucket_in, bucket_of_name};
 
 use super::plan::Planned;
-use super::transition::Roles;
 use super::{Context, Error, person};
 
 /// Gives ids and buckets, turns the Bundle's own addresses into references, and stamps what is the server's. A
@@ -64,20 +63,7 @@ pub async fn link(ctx: &Context, planned: &mut Vec<Planned>) -> Result<(), Error
         let what = json!({"identifier": {"system": "urn:ietf:rfc:3986", "value": sent}});
         provenance.set("entity", json!([{"role": "source", "what": what}]));
         provenance.stamp(&id, 1, now, &format!("Organization/{origin}"));
-        planned.push(Planned {
-            resource: Some(provenance),
-            kind: "Provenance".to_string(),
-            id,
-            bucket,
-            origin,
-            current: None,
-            roles: Roles { requester: true, target: false },
-            view: None,
-            entry: 0,
-            full_url: None,
-            notes: Vec::new(),
-            broken: Vec::new(),
-        });
+        planned.push(Planned::new(provenance, bucket, &origin));
     }
     Ok(())
 }

@@ -33,6 +33,44 @@ pub struct Planned {
     pub broken: Vec<Issue>,
 }
 
+impl Planned {
+    /// Something new: its id and, where it is -1, its bucket are still to be given.
+    pub fn new(resource: Resource, bucket: i64, origin: &str) -> Planned {
+        Planned {
+            kind: resource.kind().to_string(),
+            id: resource.id().unwrap_or("").to_string(),
+            resource: Some(resource),
+            bucket,
+            origin: origin.to_string(),
+            current: None,
+            roles: Roles { requester: true, target: false },
+            view: None,
+            entry: 0,
+            full_url: None,
+            notes: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    /// What is there already, to be changed into `resource`; without one, to be deleted.
+    fn from(current: Stored, resource: Option<Resource>, roles: Roles, view: Option<Resource>) -> Planned {
+        Planned {
+            resource,
+            kind: current.kind.clone(),
+            id: current.id.clone(),
+            bucket: current.bucket,
+            origin: current.origin.clone(),
+            current: Some(current),
+            roles,
+            view,
+            entry: 0,
+            full_url: None,
+            notes: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+}
+
 /// Finds what each change is made from, and whether this caller may make it.
 pub async fn plan(
     ctx: &Context,
@@ -88,20 +126,8 @@ fn create(ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Planned
     writable(ctx, caller, Interaction::Create, kind)?;
     // An operator's import keeps ids (rules.md 11); anybody else is given one.
     let kept = resource.id().filter(|_| caller.way() == Way::Operator);
-    Ok(Planned {
-        resource: Some(resource.clone()),
-        kind: kind.to_string(),
-        id: kept.unwrap_or("").to_string(),
-        bucket: -1,
-        origin: caller.partner().to_string(),
-        current: None,
-        roles: Roles { requester: true, target: false },
-        view: None,
-        entry: 0,
-        full_url: None,
-        notes: Vec::new(),
-        broken: Vec::new(),
-    })
+    let id = kept.unwrap_or("").to_string();
+    Ok(Planned { id, ..Planned::new(resource.clone(), -1, caller.partner()) })
 }
 
 async fn update(
@@ -144,20 +170,7 @@ async fn update(
         // Whose view was labelled for it does not write those labels back.
         resource.set("meta", meta);
     }
-    Ok(Planned {
-        resource: Some(resource),
-        kind: kind.to_string(),
-        id: id.to_string(),
-        bucket: current.bucket,
-        origin: current.origin.clone(),
-        current: Some(current),
-        roles,
-        view,
-        entry: 0,
-        full_url: None,
-        notes: Vec::new(),
-        broken: Vec::new(),
-    })
+    Ok(Planned::from(current, Some(resource), roles, view))
 }
 
 /// The rules for a change of what is there already, once its references are those that will be stored: the steps of
@@ -201,20 +214,8 @@ async fn delete(
     if if_match.is_some() {
         versions_agree(kind, &current, if_match)?;
     }
-    Ok(Planned {
-        resource: None,
-        kind: kind.to_string(),
-        id: id.to_string(),
-        bucket: current.bucket,
-        origin: current.origin.clone(),
-        current: Some(current),
-        roles: Roles { requester: true, target: false },
-        view: None,
-        entry: 0,
-        full_url: None,
-        notes: Vec::new(),
-        broken: Vec::new(),
-    })
+    let roles = Roles { requester: true, target: false };
+    Ok(Planned::from(current, None, roles, None))
 }
 
 /// What the caller sees of a resource that it wants to change; a deletion counts as there.

@@ -5,6 +5,9 @@ pub mod extract;
 pub mod params;
 pub mod path;
 pub mod query;
+#[cfg(test)]
+mod tests;
+mod value;
 
 pub use extract::{Entry, IndexValue, fold};
 pub use params::{Fact, Param, ParamKind, Params};

@@ -4,11 +4,12 @@
 //! Bundle otherwise, and the `self` link repeats only what was applied. A value that cannot be read is an error
 //! either way.
 
-use crate::fhir::reference::{is_id, is_kind};
-use crate::fhir::{Instant, Interval, Issue, Reference, Zone};
+use crate::fhir::reference::is_id;
+use crate::fhir::{Instant, Interval, Issue, Zone};
 
 use super::extract::fold;
 use super::params::{ParamKind, Params};
+use super::value::{alternatives, date, quantity, range, reference, token, unknown, unreadable};
 
 /// Most rows on a page.
 pub const COUNT_MAX: usize = 1_000;
@@ -88,7 +89,8 @@ pub enum Prefix {
 }
 
 impl Prefix {
-    fn split(text: &str) -> (Prefix, &str) {
+    /// The prefix of a value, `eq` when it has none, and what follows.
+    pub fn split(text: &str) -> (Prefix, &str) {
         let prefix = match text.get(..2) {
             Some("eq") => Prefix::Eq,
             Some("ne") => Prefix::Ne,
@@ -273,178 +275,4 @@ impl Query {
 /// The parameters that say whose record a resource belongs to.
 pub fn names_a_person(param: &str) -> bool {
     matches!(param, "patient" | "subject")
-}
-
-/// Values between commas; `\,` is a comma, `\\`, `\|` and `\$` likewise (FHIR R4 search.html#escaping). The escape
-/// before `|` stays for the reader of tokens.
-fn alternatives(value: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut letters = value.chars();
-    while let Some(letter) = letters.next() {
-        match (letter, parts.last_mut()) {
-            (',', _) => parts.push(String::new()),
-            ('\\', Some(part)) => match letters.next() {
-                Some('|') => part.push_str("\\|"),
-                Some(escaped) => part.push(escaped),
-                None => part.push('\\'),
-            },
-            (letter, Some(part)) => part.push(letter),
-            (_, None) => {}
-        }
-    }
-    parts
-}
-
-fn token(text: &str) -> Test {
-    let bar = text.match_indices('|').find(|(at, _)| *at == 0 || text.as_bytes()[at - 1] != b'\\').map(|(at, _)| at);
-    let plain = |text: &str| text.replace("\\|", "|");
-    let some = |text: &str| (!text.is_empty()).then(|| plain(text));
-    match bar {
-        None => Test::Token { system: None, code: some(text) },
-        Some(at) => Test::Token { system: Some(plain(&text[..at])), code: some(&text[at + 1..]) },
-    }
-}
-
-fn reference(
-    name: &str,
-    text: &str,
-    modifier: Option<&str>,
-    targets: &[String],
-    unsupported: impl Fn() -> Issue,
-) -> Result<Test, Issue> {
-    let kind = match modifier {
-        None => None,
-        Some(kind) if is_kind(kind) => Some(kind.to_string()),
-        Some(_) => return Err(unsupported()),
-    };
-    match Reference::parse(text) {
-        Reference::Relative { kind: found, id, .. } if kind.as_deref().is_none_or(|kind| kind == found) => {
-            Ok(Test::Reference { kind: Some(found.to_string()), id: id.to_string() })
-        }
-        Reference::Relative { .. } => Err(unreadable(name, "a reference of the type that the parameter names")),
-        // `patient=7`: the type is known where a parameter has one target.
-        Reference::Other(id) if is_id(id) => {
-            let only = if targets.len() == 1 { targets.first().cloned() } else { None };
-            let kind = kind.or(only).or_else(|| (name == "patient").then(|| "Patient".to_string()));
-            Ok(Test::Reference { kind, id: id.to_string() })
-        }
-        Reference::Contained(_) => Err(unreadable(name, "a reference such as `Patient/7`")),
-        other => Ok(Test::Reference { kind: Some(String::new()), id: other.key() }),
-    }
-}
-
-fn date(name: &str, text: &str, with: &Reading) -> Result<(Prefix, Interval), Issue> {
-    let (prefix, rest) = Prefix::split(text);
-    // `+` of an offset arrives as a space when a client forgets to encode it.
-    let rest = rest.replace(' ', "+");
-    let found = Interval::of(&rest, with.zone).or_else(|| {
-        // A time without an offset is in the exchange's zone (rules.md 29).
-        let local = rest.contains('T').then(|| Interval::of(&format!("{rest}Z"), with.zone))??;
-        with.zone.shift(local)
-    });
-    let interval =
-        found.ok_or_else(|| unreadable(name, "a date such as `2026-03`, or a time such as `2026-03-01T10:00:00Z`"))?;
-    if prefix == Prefix::Ap {
-        let slack = (with.now.0 - interval.start.0).abs() / 10;
-        let wide = Interval { start: Instant(interval.start.0 - slack), end: Instant(interval.end.0 + slack) };
-        return Ok((prefix, wide));
-    }
-    Ok((prefix, interval))
-}
-
-/// A number stands for all that round to it (FHIR R4 search.html#number).
-fn range(text: &str) -> Option<(f64, f64)> {
-    let value: f64 = text.parse().ok().filter(|value: &f64| value.is_finite())?;
-    let mantissa = text.split(['e', 'E']).next()?;
-    let decimals = mantissa.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    let exponent: i32 = text.split(['e', 'E']).nth(1).map_or(Some(0), |text| text.parse().ok())?;
-    let half = 0.5 * 10_f64.powi(exponent.checked_sub(i32::try_from(decimals).ok()?)?);
-    Some((value - half, value + half))
-}
-
-fn quantity(name: &str, text: &str) -> Result<Test, Issue> {
-    let (prefix, rest) = Prefix::split(text);
-    let mut parts = rest.splitn(3, '|');
-    let number = parts.next().and_then(range);
-    let (low, high) =
-        number.ok_or_else(|| unreadable(name, "a quantity such as `5.4|http://unitsofmeasure.org|mg`"))?;
-    let (system, code) = (parts.next(), parts.next());
-    let some = |text: &str| (!text.is_empty()).then(|| text.to_string());
-    Ok(Test::Quantity { prefix, low, high, system: system.and_then(some), code: code.and_then(some) })
-}
-
-fn unknown(name: &str, why: &str) -> Issue {
-    Issue::error("not-supported", "parameter-unknown", format!("`{name}` {why}; it was not applied"))
-}
-
-fn unreadable(name: &str, expected: &str) -> Issue {
-    Issue::error("value", "parameter-value", format!("`{name}`: expected {expected}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::params::Fact;
-    use super::*;
-
-    const FACTS: [(&str, &str, &str); 5] = [
-        ("patient", "reference", "CarePlan.subject.where(resolve() is Patient)"),
-        ("status", "token", "CarePlan.status"),
-        ("date", "date", "CarePlan.period"),
-        ("name", "string", "CarePlan.title"),
-        ("size", "quantity", "CarePlan.size"),
-    ];
-
-    fn read(text: &str, strict: bool) -> Result<Query, Vec<Issue>> {
-        let mut params = Params::default();
-        for (code, kind, expression) in FACTS {
-            let (bases, targets) = (["CarePlan".to_string()], ["Patient".to_string()]);
-            params.add(&Fact { url: "u", code, bases: &bases, kind, expression, targets: &targets });
-        }
-        let pairs: Vec<(String, String)> =
-            text.split('&').map(|pair| pair.split_once('=').unwrap()).map(|(a, b)| (a.into(), b.into())).collect();
-        Query::read("CarePlan", &pairs, &Reading { params: &params, zone: &Zone::utc(), strict, now: Instant(0) })
-    }
-
-    #[test]
-    fn values_are_read_by_the_type_of_their_parameter() {
-        let token = |system: Option<&str>, code: Option<&str>| Test::Token {
-            system: system.map(Into::into),
-            code: code.map(Into::into),
-        };
-        let patient = Test::Reference { kind: Some("Patient".into()), id: "7".into() };
-        for (text, tests) in [
-            ("status=active,draft", vec![token(None, Some("active")), token(None, Some("draft"))]),
-            ("status=http://x|a", vec![token(Some("http://x"), Some("a"))]),
-            ("status=|a", vec![token(Some(""), Some("a"))]),
-            ("status=http://x|", vec![token(Some("http://x"), None)]),
-            (r"status=a\,b\|c", vec![token(None, Some("a,b|c"))]),
-            ("patient=Patient/7", vec![patient.clone()]),
-            ("patient=7", vec![patient.clone()]),
-            ("patient:Patient=7", vec![patient]),
-            ("name=Élan", vec![Test::TextStarts("elan".into())]),
-            ("name:missing=true", vec![Test::Missing(ParamKind::Text, true)]),
-            ("date=ge2026", vec![Test::Date(Prefix::Ge, Interval::of("2026", &Zone::utc()).unwrap())]),
-            (
-                "size=lt8||mg",
-                vec![Test::Quantity { prefix: Prefix::Lt, low: 7.5, high: 8.5, system: None, code: Some("mg".into()) }],
-            ),
-        ] {
-            assert_eq!(read(text, true).unwrap().filters[0].tests, tests, "{text}");
-        }
-        assert_eq!(read("patient=7&status=active", true).unwrap().patient(), Some("7"));
-    }
-
-    #[test]
-    fn the_unknown_is_an_error_when_strict_and_a_warning_otherwise() {
-        let lenient = read("colour=red&status=active", false).unwrap();
-        assert_eq!((lenient.warnings.len(), lenient.applied.len()), (1, 1));
-        assert_eq!(read("colour=red", true).unwrap_err()[0].rule, "parameter-unknown");
-    }
-
-    #[test]
-    fn the_unreadable_is_an_error_in_either_handling() {
-        for text in ["date=2026-02-30", "_count=many", "_id=a/b", "size=heavy", "status=", "name:missing=maybe"] {
-            assert_eq!(read(text, false).unwrap_err().len(), 1, "{text}");
-        }
-    }
 }
