@@ -133,6 +133,15 @@ CREATE TABLE id_bucket (
     PRIMARY KEY (kind, id)
 );
 
+-- A person's policy epoch: it moves with every write that the person's decisions read or that they decide about, so
+-- that of two such writes at once the second sees what the first one left.
+CREATE TABLE epoch (
+    bucket      INTEGER  NOT NULL,
+    patient     TEXT NOT NULL,
+    epoch       INTEGER  NOT NULL,
+    PRIMARY KEY (bucket, patient)
+);
+
 -- A Task with an owner, and where its disclosure stands.
 CREATE TABLE referral (
     bucket      INTEGER  NOT NULL,

@@ -4,6 +4,8 @@
 //! before the writer's turn, and every problem is said at once. Then, in one transaction: the resources, where the
 //! referrals stand, the deliveries that follow, the audit record.
 
+use std::collections::BTreeSet;
+
 use crate::audit::{Disclosure, Record, Refusal};
 use crate::auth::Caller;
 use crate::consent::Directive;
@@ -134,6 +136,10 @@ async fn once(
     let mut record = record::start(ctx, caller, request, interaction.code(), target);
     let mut written: Vec<Option<Written>> = planned.iter().map(|_| None).collect();
     let mut tx = ctx.store.begin().await?;
+    // In one order for everybody, so that no two wait for each other.
+    for (home, patient) in decided_about(&mut tx, &planned).await? {
+        tx.move_epoch(home, &patient).await?;
+    }
     // Tasks last: what decides about them may come in the same Bundle.
     let (tasks, others): (Vec<_>, Vec<_>) =
         checked.into_iter().enumerate().partition(|(at, _)| planned[*at].kind == "Task");
@@ -143,12 +149,7 @@ async fn once(
     for (at, valid) in tasks {
         written[at] = Some(put_task(&desk, caller, &mut tx, &mut planned[at], valid, &mut record).await?);
     }
-    let moved = planned.iter().filter(|one| DECISIVE.contains(&one.kind.as_str()));
-    let mut people: Vec<(i64, String)> = moved.flat_map(people_of).collect();
-    people.sort();
-    people.dedup();
-    for (bucket, patient) in people {
-        let home = tx.bucket_of("Patient", &patient).await?.unwrap_or(bucket);
+    for (home, patient) in people(&mut tx, planned.iter().filter(|one| is_decisive(one))).await? {
         let open = tx.open_referrals(home, &patient).await?;
         desk.reconsider(&mut tx, open, &mut record).await?;
     }
@@ -315,11 +316,27 @@ async fn delete_one(ctx: &Context, tx: &mut Tx, one: &Planned, record: &mut Reco
     })
 }
 
-/// The people whose decisions a change may turn, with the bucket of those who come with it.
-fn people_of(one: &Planned) -> Vec<(i64, String)> {
-    let before = one.current.as_ref().and_then(Stored::resource);
-    let both = before.iter().chain(&one.resource);
-    both.flat_map(person::patients).map(|patient| (one.bucket, patient)).collect()
+/// Whether a change may turn decisions about its person.
+fn is_decisive(one: &Planned) -> bool {
+    DECISIVE.contains(&one.kind.as_str())
+}
+
+/// The people whose decisions are taken or turned here.
+async fn decided_about(tx: &mut Tx, planned: &[Planned]) -> Result<BTreeSet<(i64, String)>, Error> {
+    people(tx, planned.iter().filter(|one| one.kind == "Task" || is_decisive(one))).await
+}
+
+/// The people of some changes, as they were and as they will be, with the buckets that they live in.
+async fn people(tx: &mut Tx, of: impl Iterator<Item = &Planned>) -> Result<BTreeSet<(i64, String)>, Error> {
+    let mut found = BTreeSet::new();
+    for one in of {
+        let before = one.current.as_ref().and_then(Stored::resource);
+        for patient in before.iter().chain(&one.resource).flat_map(person::patients) {
+            let home = tx.bucket_of("Patient", &patient).await?.unwrap_or(one.bucket);
+            found.insert((home, patient));
+        }
+    }
+    Ok(found)
 }
 
 /// What a writer that has it by no right of its own is answered with: its view of what it wrote.

@@ -64,6 +64,14 @@ fn referral(row: &super::db::Row) -> Referral {
 }
 
 impl Tx {
+    /// Moves a person's epoch. Who does so first holds the row until the commit: a referral that is filed and a
+    /// consent that is revoked at one moment are written one after the other, on every node.
+    pub async fn move_epoch(&mut self, bucket: i64, patient: &str) -> Result<(), Fault> {
+        let sql = Sql::new("INSERT INTO epoch (bucket, patient, epoch) VALUES (").bind(bucket).push(", ").bind(patient);
+        let sql = sql.push(", 1) ON CONFLICT (bucket, patient) DO UPDATE SET epoch = epoch.epoch + 1");
+        self.inner.execute(sql).await.map(|_| ())
+    }
+
     /// Writes where a referral stands now.
     pub async fn refer(&mut self, referral: &Referral) -> Result<(), Fault> {
         let sql = Sql::new("INSERT INTO referral (bucket, task, patient, owner, purposes, state, recheck_at) VALUES (")

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, On, Receiver, TestGateway, fixture, key};
+use crate::harness::{Actor, On, Receiver, TestGateway, fixture, key, without};
 use crate::on_both;
 
 /// Ben's consent for his own food parcel, as a resource of this exchange.
@@ -113,4 +113,28 @@ async fn an_owner_that_is_no_partner_is_said_so(on: On) {
     }
     assert_eq!(held_status(&clinic.submits(&bundle).await.one("Task")), "held-no-route");
     assert_eq!(gw.deliver_due().await, 0);
+}
+
+on_both!(a_referral_and_a_revocation_at_one_moment_leave_nothing_open);
+async fn a_referral_and_a_revocation_at_one_moment_leave_nothing_open(on: On) {
+    let agency = Receiver::start().await;
+    let (_gw, clinic, food_bank) = start(on, &agency).await;
+    for _ in 0..8 {
+        let sent = clinic.submits(&without("carla", "Task")).await;
+        let bundle = fixture("carla");
+        let entries = bundle["entry"].as_array().unwrap();
+        let mut task =
+            entries.iter().find(|entry| entry["resource"]["resourceType"] == "Task").unwrap()["resource"].clone();
+        task["for"] = json!({"reference": sent.key("Patient")});
+        task["focus"] = json!({"reference": sent.key("ServiceRequest")});
+        let mut consent = sent.one("Consent");
+        consent["status"] = json!("inactive");
+        let path = format!("/fhir/{}", key(&consent));
+        let (task, revoked) = tokio::join!(clinic.post("/fhir/Task", &task), clinic.put(&path, &consent));
+        revoked.is(200);
+        let path = format!("/fhir/{}", key(&task.is(201).body));
+        let now = clinic.get(&path).await.is(200).body;
+        assert!(held_status(&now) == "held-no-consent" || now["status"] == "cancelled", "{now}");
+        food_bank.get(&path).await.is(404);
+    }
 }
