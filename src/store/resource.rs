@@ -310,7 +310,8 @@ fn lookup(sql: Sql, kind: &str, id: &str) -> Sql {
 
 /// Where something about a person may lie: in the person's own bucket, or in that of who was named first.
 pub(super) fn buckets(sql: Sql, home: i64, patient: &str) -> Sql {
-    let sql = sql.push("(SELECT ").bind(home).push(" UNION SELECT bucket FROM further_patient WHERE patient = ");
+    let sql = sql.push("(SELECT ").bind(home);
+    let sql = sql.push(" AS bucket UNION SELECT bucket FROM further_patient WHERE patient = ");
     sql.bind(patient).push(")")
 }
 
