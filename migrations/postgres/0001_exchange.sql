@@ -198,11 +198,14 @@ CREATE INDEX record_recent ON record (at, id);
 CREATE INDEX record_person ON record (patient, at);
 CREATE INDEX record_asker ON record (partner, at);
 
--- The partners who may see a record besides the one that asked: whose data it was, to whom it went.
+-- The partners who may see a record besides the one that asked: whose data it was, to whom it went, with the
+-- person of theirs that it is about. record.patient is whom the asker knows it to be about: nobody learns by a filter whom
+-- a refusal was about.
 CREATE TABLE record_party (
     bucket      BIGINT  NOT NULL,
     record      TEXT COLLATE "C" NOT NULL,
     partner     TEXT COLLATE "C" NOT NULL,
+    patient     TEXT COLLATE "C",
     at          BIGINT  NOT NULL,
     PRIMARY KEY (bucket, record, partner)
 );

@@ -1,5 +1,7 @@
 //! One request's record.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::fhir::Instant;
@@ -58,6 +60,9 @@ pub struct Refusal {
     pub decision: Option<Value>,
 }
 
+/// Reasons that the asker knows anyway: they are about its own referral.
+pub(super) const ITS_OWN: [&str; 2] = ["held", "withdrawn"];
+
 /// What a request did.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -102,19 +107,25 @@ impl Record {
         self.patient.as_deref().or_else(|| met.chain(refused).next())
     }
 
-    /// Other partners whose data it concerns: they may read it too.
-    pub fn parties(&self) -> Vec<String> {
-        let shown = self.released.iter().map(|shown| Some(&shown.party));
-        let refused = self.refused.iter().map(|refusal| refusal.party.as_ref());
-        let mut parties: Vec<String> = shown
-            .chain(refused)
-            .flatten()
-            .filter(|party| !party.is_empty() && **party != self.partner)
-            .cloned()
-            .collect();
-        parties.sort();
-        parties.dedup();
-        parties
+    /// The person whom the asker knows it to be about: refusals aside, but for its own referrals'.
+    pub fn known_patient(&self) -> Option<&str> {
+        let met = self.released.iter().filter_map(|shown| shown.patient.as_deref());
+        let its_own = self.refused.iter().filter(|refusal| ITS_OWN.contains(&refusal.why.as_str()));
+        self.patient.as_deref().or_else(|| met.chain(its_own.filter_map(|refusal| refusal.patient.as_deref())).next())
+    }
+
+    /// Other partners whose data it concerns, each with the person of theirs that it is about: they may read it too.
+    pub fn parties(&self) -> Vec<(String, Option<String>)> {
+        let shown = self.released.iter().map(|shown| (Some(&shown.party), &shown.patient));
+        let refused = self.refused.iter().map(|refusal| (refusal.party.as_ref(), &refusal.patient));
+        let mut parties: BTreeMap<String, Option<String>> = BTreeMap::new();
+        for (party, patient) in shown.chain(refused) {
+            if let Some(party) = party.filter(|party| !party.is_empty() && **party != self.partner) {
+                let known = parties.entry(party.clone()).or_default();
+                *known = known.take().or_else(|| patient.clone());
+            }
+        }
+        parties.into_iter().collect()
     }
 
     /// The bytes that are stored and chained.

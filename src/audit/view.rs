@@ -8,8 +8,7 @@ use serde_json::Value;
 
 use crate::fhir::{Element, read};
 
-/// Reasons that the asker knows anyway: they are about its own referral.
-const ITS_OWN: [&str; 2] = ["held", "withdrawn"];
+use super::record::ITS_OWN;
 
 /// The record for that partner; `None` if nothing in it is for it to read.
 pub fn seen_by(partner: &str, body: &str) -> Option<Value> {

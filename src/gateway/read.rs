@@ -111,7 +111,11 @@ async fn within(ctx: &Context, caller: &Caller, mut seen: Seen) -> Result<Option
         }
         seen.decision = Some(decision);
     }
-    seen.version(caller).map(Some)
+    match seen.version(caller) {
+        // An older version that was somebody else's by right.
+        Err(Error::No(No::Unknown, _)) => Ok(None),
+        version => version.map(Some),
+    }
 }
 
 /// What the caller sees of one id; what it does not see is noted in the record with the reason.

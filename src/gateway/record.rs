@@ -46,7 +46,7 @@ pub fn row(record: &audit::Record, bucket: Option<i64>) -> store::Record {
         id: record.id.clone(),
         at: record.at,
         partner: record.partner.clone(),
-        patient: record.patient().map(str::to_string),
+        patient: record.known_patient().map(str::to_string),
         verdict: record.verdict().text().to_string(),
         body: record.body(),
         parties: record.parties(),

@@ -161,7 +161,7 @@ async fn once(
     for (one, done) in planned.iter().zip(written.into_iter().flatten()).take(asked.len()) {
         let own = one.origin == caller.partner()
             || one.current.as_ref().is_some_and(|stored| stored.belongs_to(caller.partner()));
-        answers.push(if own || done.body.is_none() { done } else { view(ctx, caller, request, done).await? });
+        answers.push(if own || done.body.is_none() { done } else { view(ctx, caller, request, done).await });
     }
     Ok(answers)
 }
@@ -191,7 +191,8 @@ async fn check(
             Err(outcome) => found.extend(outcome.0.iter().cloned()),
         }
         if !found.iter().any(|issue| issue.severity == Severity::Error) {
-            found.extend(targets.check(ctx, caller, request, resource).await?);
+            let before = one.current.as_ref().and_then(Stored::resource);
+            found.extend(targets.check(ctx, caller, request, resource, before.as_ref()).await?);
         }
         let (errors, notes): (Vec<Issue>, Vec<Issue>) =
             found.into_iter().partition(|issue| issue.severity == Severity::Error);
@@ -340,10 +341,11 @@ async fn people(tx: &mut Tx, of: impl Iterator<Item = &Planned>) -> Result<BTree
 }
 
 /// What a writer that has it by no right of its own is answered with: its view of what it wrote.
-async fn view(ctx: &Context, caller: &Caller, request: &Request, mut written: Written) -> Result<Written, Error> {
-    let seen = find(ctx, caller, request, &written.kind, &written.id).await?;
-    written.body = seen.and_then(|(_, view)| view).map(|view| view.value().to_string());
-    Ok(written)
+async fn view(ctx: &Context, caller: &Caller, request: &Request, mut written: Written) -> Written {
+    // It is stored: what goes wrong from here on is no reason to say that it is not.
+    let seen = find(ctx, caller, request, &written.kind, &written.id).await.unwrap_or_default();
+    written.body = Some(seen.and_then(|(_, view)| view).map_or(String::new(), |view| view.value().to_string()));
+    written
 }
 
 /// Somebody else's version came in between.

@@ -33,16 +33,19 @@ impl Targets {
         self.seen.insert(resource.key(), Some(Target { origin: origin.to_string(), status }));
     }
 
-    /// All problems of a resource's references, and of what its sender may collect about its person.
+    /// All problems of a resource's references, and of what its sender may collect about its person. What was `before`
+    /// and still is was judged then: who answers a Task need not see everyone whom it names.
     pub async fn check(
         &mut self,
         ctx: &Context,
         caller: &Caller,
         request: &Request,
         resource: &Resource,
+        before: Option<&Resource>,
     ) -> Result<Vec<Issue>, Error> {
         let mut issues = Vec::new();
-        for name in MUST_RESOLVE {
+        let same = |name: &str| before.is_some_and(|before| before.root().get(name) == resource.root().get(name));
+        for name in MUST_RESOLVE.into_iter().filter(|name| !same(name)) {
             for reference in resource.root().references(name) {
                 let expression = format!("{}.{name}", resource.kind());
                 match reference {
@@ -65,7 +68,8 @@ impl Targets {
             }
         }
         // Whoever else it is about by another element: performer, member, recipient.
-        for patient in person::patients(resource) {
+        let known = before.map(person::patients).unwrap_or_default();
+        for patient in person::patients(resource).into_iter().filter(|patient| !known.contains(patient)) {
             let itself = resource.kind() == "Patient" && resource.id() == Some(patient.as_str());
             let said = issues.iter().any(|issue: &Issue| issue.rule == "reference-unresolved");
             if !itself && !said && self.find(ctx, caller, request, "Patient", &patient).await?.is_none() {

@@ -17,11 +17,13 @@ pub struct Record {
     pub at: Instant,
     /// Who asked.
     pub partner: String,
+    /// Whom the asker knows it to be about.
     pub patient: Option<String>,
     pub verdict: String,
     pub body: String,
     /// Who may read it besides the asker: whose data it was, to whom it went.
-    pub parties: Vec<String>,
+    /// With the person of theirs that it is about.
+    pub parties: Vec<(String, Option<String>)>,
 }
 
 /// A record as it is read back, with its number once it has one.
@@ -86,8 +88,9 @@ impl Tx {
         let parties: Vec<Vec<Bind>> = records
             .iter()
             .flat_map(|record| {
-                let row = |partner: &String| {
-                    vec![record.bucket.into(), record.id.as_str().into(), partner.as_str().into(), record.at.0.into()]
+                let row = |(partner, patient): &(String, Option<String>)| {
+                    let (id, patient) = (record.id.as_str(), patient.as_deref());
+                    vec![record.bucket.into(), id.into(), partner.as_str().into(), patient.into(), record.at.0.into()]
                 };
                 record.parties.iter().map(row).collect::<Vec<Vec<Bind>>>()
             })
@@ -95,7 +98,7 @@ impl Tx {
         if parties.is_empty() {
             return Ok(());
         }
-        let sql = Sql::new("INSERT INTO record_party (bucket, record, partner, at) VALUES ").rows(parties);
+        let sql = Sql::new("INSERT INTO record_party (bucket, record, partner, patient, at) VALUES ").rows(parties);
         self.inner.execute(sql.push(" ON CONFLICT DO NOTHING")).await.map(|_| ())
     }
 
@@ -203,20 +206,23 @@ impl Store {
     pub async fn log(&self, filter: &Filter) -> Result<Vec<LogRow>, Fault> {
         let mut sql = Sql::new("SELECT r.id, r.at, r.body, c.number FROM record r")
             .push(" LEFT JOIN chain c ON c.bucket = r.bucket AND c.record = r.id WHERE 1 = 1");
-        if let Some(party) = &filter.party {
-            sql = sql
-                .push(" AND (r.partner = ")
-                .bind(party.as_str())
-                .push(" OR EXISTS (SELECT 1 FROM record_party p WHERE p.bucket = r.bucket AND p.record = r.id")
-                .push(" AND p.partner = ")
-                .bind(party.as_str())
-                .push("))");
-        }
+        let about = |sql: Sql, column: &'static str| match &filter.patient {
+            Some(patient) => sql.push(" AND ").push(column).push(" = ").bind(patient.as_str()),
+            None => sql,
+        };
+        sql = match &filter.party {
+            None => about(sql, "r.patient"),
+            Some(party) => {
+                let asked = about(sql.push(" AND ((r.partner = ").bind(party.as_str()), "r.patient");
+                let concerned = asked
+                    .push(") OR EXISTS (SELECT 1 FROM record_party p WHERE p.bucket = r.bucket AND p.record = r.id")
+                    .push(" AND p.partner = ")
+                    .bind(party.as_str());
+                about(concerned, "p.patient").push("))")
+            }
+        };
         if let Some(id) = &filter.id {
             sql = sql.push(" AND r.id = ").bind(id.as_str());
-        }
-        if let Some(patient) = &filter.patient {
-            sql = sql.push(" AND r.patient = ").bind(patient.as_str());
         }
         if let Some(recipient) = &filter.recipient {
             sql = sql.push(" AND r.partner = ").bind(recipient.as_str());

@@ -118,3 +118,22 @@ async fn an_agency_that_is_away_gets_its_referral_later(on: On) {
     assert_eq!(received.len(), 2);
     assert_eq!(received[0], received[1], "the same bytes under the same identifiers");
 }
+
+on_both!(who_answers_a_task_need_not_see_everyone_whom_it_names);
+async fn who_answers_a_task_need_not_see_everyone_whom_it_names(on: On) {
+    let gw = TestGateway::exchange(on, None).await;
+    let (clinic, housing) = (gw.system("river-clinic").await, gw.system("harbor-housing").await);
+    let mut bundle = fixture("ana");
+    for entry in bundle["entry"].as_array_mut().unwrap() {
+        if entry["resource"]["resourceType"] == "Consent" {
+            let class = json!([{"system": "http://hl7.org/fhir/resource-types", "code": "Task"}]);
+            entry["resource"]["provision"]["class"] = class;
+        }
+    }
+    let sent = clinic.submits(&bundle).await;
+    let path = format!("/fhir/{}", sent.key("Task"));
+    housing.get(&format!("/fhir/{}", sent.key("Patient"))).await.is(404);
+    let mut task = housing.get(&path).await.is(200).body;
+    task["status"] = json!("accepted");
+    housing.put(&path, &task).await.is(200);
+}

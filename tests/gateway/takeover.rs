@@ -174,6 +174,13 @@ async fn the_log_tells_nobody_what_they_were_refused(on: On) {
     let about =
         gw.compliance("corner-food-bank").await.get(&format!("/fhir/AuditEvent?patient={person}")).await.is(200);
     assert!(!about.text.contains(&key(&hidden)), "nor by asking for the person's: {}", about.text);
+    let officer = gw.compliance("corner-food-bank").await;
+    for _ in 0..3 {
+        officer.get(&format!("/fhir/AuditEvent?patient={person}")).await.is(200);
+    }
+    curious.get(&paths[0]).await.is(404);
+    let page = officer.get(&format!("/fhir/AuditEvent?patient={person}&_count=2")).await.is(200).body;
+    assert_eq!(page["entry"].as_array().unwrap().len(), 2, "nor by a page that is not full");
 }
 
 on_both!(an_assertion_for_another_server_is_none_for_us_whatever_the_host);

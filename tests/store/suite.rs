@@ -236,7 +236,7 @@ async fn a_record_is_numbered_once_and_read_by_whom_it_concerns(ex: Exchange) {
         patient: Some("ana".into()),
         verdict: "permit".into(),
         body: "{}".into(),
-        parties: vec!["clinic".into()],
+        parties: vec![("clinic".into(), Some("ana".into()))],
     };
     let mut tx = ex.store.begin().await.unwrap();
     tx.record(&record).await.unwrap();
