@@ -2,18 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, Answer, On, TestGateway, entry, key};
+use crate::harness::{Actor, Answer, On, entry, key, patient, start};
 use crate::on_both;
-
-async fn start(on: On) -> (TestGateway, Actor) {
-    let gw = TestGateway::exchange(on, None).await;
-    let clinic = gw.system("river-clinic").await;
-    (gw, clinic)
-}
-
-fn patient() -> Value {
-    json!({"resourceType": "Patient", "name": [{"family": "Sample"}]})
-}
 
 fn bundle(kind: &str, entries: Vec<Value>) -> Value {
     json!({"resourceType": "Bundle", "type": kind, "entry": entries})

@@ -3,18 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, Answer, On, TestGateway, key};
+use crate::harness::{Actor, Answer, On, TestGateway, key, patient, start};
 use crate::on_both;
-
-async fn start(on: On) -> (TestGateway, Actor) {
-    let gw = TestGateway::exchange(on, None).await;
-    let clinic = gw.system("river-clinic").await;
-    (gw, clinic)
-}
-
-fn patient() -> Value {
-    json!({"resourceType": "Patient", "name": [{"family": "Sample"}]})
-}
 
 fn goal(subject: &str) -> Value {
     json!({"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "A home"},

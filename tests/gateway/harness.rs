@@ -334,6 +334,18 @@ pub fn key(resource: &Value) -> String {
     format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap())
 }
 
+/// The exchange of the fixtures, with the clinic's system at hand.
+pub async fn start(on: On) -> (TestGateway, Actor) {
+    let gw = TestGateway::exchange(on, None).await;
+    let clinic = gw.system("river-clinic").await;
+    (gw, clinic)
+}
+
+/// Somebody whom nothing is known of but a name.
+pub fn patient() -> Value {
+    json!({"resourceType": "Patient", "name": [{"family": "Sample"}]})
+}
+
 /// A transaction of the fixtures.
 pub fn fixture(name: &str) -> Value {
     let path = format!("{}/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));

@@ -138,3 +138,19 @@ async fn a_referral_and_a_revocation_at_one_moment_leave_nothing_open(on: On) {
         food_bank.get(&path).await.is(404);
     }
 }
+
+on_both!(a_single_task_that_is_held_says_so_in_its_answer);
+async fn a_single_task_that_is_held_says_so_in_its_answer(on: On) {
+    let agency = Receiver::start().await;
+    let (_gw, clinic, _) = start(on, &agency).await;
+    let sent = clinic.submits(&fixture("ben")).await;
+    let mut task = sent.one("Task");
+    for name in ["id", "meta", "businessStatus"] {
+        task.as_object_mut().unwrap().shift_remove(name);
+    }
+    let plain = clinic.post("/fhir/Task", &task).await.is(201);
+    assert!(plain.header("x-handoff-note").contains("held-no-consent"), "{:?}", plain.headers);
+    let prefer = [("prefer", "return=OperationOutcome")];
+    let told = clinic.send(reqwest::Method::POST, "/fhir/Task", &prefer, Some(task.to_string())).await.is(201);
+    assert!(told.rules().contains(&"held-no-consent".to_string()), "{}", told.text);
+}

@@ -4,18 +4,8 @@ use handoff::partner::Kind;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, On, TestGateway, fixture, key};
+use crate::harness::{Actor, On, TestGateway, fixture, key, patient, start};
 use crate::on_both;
-
-async fn start(on: On) -> (TestGateway, Actor) {
-    let gw = TestGateway::exchange(on, None).await;
-    let clinic = gw.system("river-clinic").await;
-    (gw, clinic)
-}
-
-fn patient() -> Value {
-    json!({"resourceType": "Patient", "name": [{"family": "Sample"}]})
-}
 
 fn path(resource: &Value) -> String {
     format!("/fhir/{}", key(resource))

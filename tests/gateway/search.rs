@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, Answer, On, TestGateway, key};
+use crate::harness::{Actor, Answer, On, key, start};
 use crate::on_both;
 
 /// Checks each query against the names of what it finds, in any order.
@@ -32,12 +32,6 @@ async fn store(actor: &Actor, resources: Vec<(&'static str, Value)>) -> Vec<(&'s
 fn next(page: &Answer) -> Option<String> {
     let links = page.body["link"].as_array()?;
     links.iter().find(|link| link["relation"] == "next").map(|link| link["url"].as_str().unwrap().to_string())
-}
-
-async fn start(on: On) -> (TestGateway, Actor) {
-    let gw = TestGateway::exchange(on, None).await;
-    let clinic = gw.system("river-clinic").await;
-    (gw, clinic)
 }
 
 on_both!(patients_are_found_by_name_code_and_identifier);

@@ -2,14 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, On, TestGateway, entry, fixture, key, without};
+use crate::harness::{Actor, On, TestGateway, entry, fixture, key, start, without};
 use crate::on_both;
-
-async fn start(on: On) -> (TestGateway, Actor) {
-    let gw = TestGateway::exchange(on, None).await;
-    let clinic = gw.system("river-clinic").await;
-    (gw, clinic)
-}
 
 fn patient(name: &str) -> Value {
     json!({"resourceType": "Patient", "name": [{"family": name}]})
