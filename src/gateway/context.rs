@@ -117,7 +117,7 @@ impl Context {
         let mut params = Params::default();
         for one in profiles.search_parameters() {
             let SearchParameter { url, code, base, kind, expression, target } = one;
-            params.add(&Fact { url, code, bases: base, kind, expression, targets: target });
+            params.add(&Fact { url, code, bases: base, kind, expression, targets: target, components: &[] });
         }
         let zone = config.zone()?;
         let key_sets = KeySets::new()?;

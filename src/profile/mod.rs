@@ -9,6 +9,7 @@ mod binding;
 mod bundled;
 mod check;
 mod claims;
+mod codes;
 mod facts;
 mod found;
 pub mod import;
@@ -124,6 +125,14 @@ impl Profiles {
     /// What of a profile is not checked here, and why; empty for an unknown one.
     pub fn unsaid(&self, url: &str) -> &[String] {
         self.entry(bare(url)).and_then(|entry| self.overlay(entry)).map_or(&[], |overlay| &overlay.unsaid)
+    }
+
+    pub fn compartment(&self, _code: &str) -> Option<&BTreeMap<String, Vec<String>>> {
+        None
+    }
+
+    pub fn outline(&self, _kind: &str) -> crate::fhir::view::Outline {
+        crate::fhir::view::Outline::default()
     }
 
     fn entry(&self, url: &str) -> Option<&Entry> {

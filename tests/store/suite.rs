@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use handoff::config::Config;
 use handoff::consent::{Atom, Condition, Reach};
 use handoff::fhir::search::Query;
 use handoff::fhir::search::query::Reading;
@@ -83,7 +84,15 @@ impl Exchange {
         for one in profiles.search_parameters() {
             let targets = &one.target;
             let (url, code, bases) = (&one.url, &one.code, &one.base);
-            params.add(&Fact { url, code, bases, kind: &one.kind, expression: &one.expression, targets });
+            params.add(&Fact {
+                url,
+                code,
+                bases,
+                kind: &one.kind,
+                expression: &one.expression,
+                targets,
+                components: &[],
+            });
         }
         Exchange { store: Arc::new(store), profiles, params, folder }
     }
@@ -115,15 +124,25 @@ impl Exchange {
 
     fn query(&self, pairs: &[(&str, &str)]) -> Query {
         let pairs: Vec<(String, String)> = pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
-        let reading = Reading { params: &self.params, zone: &Zone::utc(), strict: true, now: Instant(0) };
-        Query::read("Goal", &pairs, &reading).unwrap()
+        let limits = Config::load(None).unwrap().search;
+        let reading = Reading {
+            params: &self.params,
+            knows: &|kind| self.profiles.knows(kind),
+            codes: &self.profiles,
+            limits: &limits,
+            zone: &Zone::utc(),
+            base: "",
+            strict: true,
+            now: Instant(0),
+        };
+        Query::read(&["Goal".to_string()], &pairs, &reading).unwrap()
     }
 
     async fn found(&self, pairs: &[(&str, &str)], reach: &Reach) -> Vec<String> {
         let query = self.query(pairs);
         let page = self.store.search(&query, reach, None).await.unwrap();
         let total = self.store.count(&query, reach).await.unwrap();
-        assert!(page.more || total == page.rows.len() as i64, "the total is that of the rows in reach");
+        assert!(page.next.is_some() || total == page.rows.len() as i64, "the total is that of the rows in reach");
         page.rows.into_iter().map(|row| row.id).collect()
     }
 }

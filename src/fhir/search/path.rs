@@ -4,6 +4,7 @@
 //! but one of the bundled parameters need no more. What is not understood here is reported by [`Path::compile`]
 //! and never guessed at.
 
+use crate::fhir::element::choice_suffix;
 use crate::fhir::{Element, Reference};
 
 /// One compiled alternative of an expression.
@@ -28,37 +29,6 @@ pub struct Node<'a> {
     pub suffix: &'a str,
 }
 
-/// The types that R4 allows behind a choice element, as their names end the JSON key.
-const SUFFIXES: [&str; 27] = [
-    "Address",
-    "Age",
-    "Annotation",
-    "Attachment",
-    "Base64Binary",
-    "Boolean",
-    "Canonical",
-    "Code",
-    "CodeableConcept",
-    "Coding",
-    "Date",
-    "DateTime",
-    "Decimal",
-    "Duration",
-    "Identifier",
-    "Instant",
-    "Integer",
-    "Markdown",
-    "Period",
-    "Quantity",
-    "Range",
-    "Ratio",
-    "Reference",
-    "SampledData",
-    "String",
-    "Time",
-    "Timing",
-];
-
 impl Path {
     /// The alternatives of `expression` that start at `kind` (or at any resource).
     ///
@@ -80,6 +50,19 @@ impl Path {
             }
         }
         Ok(paths)
+    }
+
+    /// The alternatives of an expression that starts at an element: a composite's component.
+    ///
+    /// # Errors
+    /// The alternative that this subset does not cover.
+    pub fn within(expression: &str) -> Result<Vec<Path>, String> {
+        let compiled = split(expression, '|').into_iter().map(|alternative| {
+            let text = unwrap(&alternative);
+            let steps: Option<Vec<Step>> = split(&text, '.').iter().map(|part| step(part.trim())).collect();
+            steps.map(Path).ok_or(text)
+        });
+        compiled.collect()
     }
 
     pub fn nodes<'a>(&self, root: Element<'a>) -> Vec<Node<'a>> {
@@ -116,7 +99,7 @@ fn field<'a>(element: Element<'a>, name: &str) -> Vec<Node<'a>> {
     }
     let choice = element.object().and_then(|object| {
         object.iter().find_map(|(key, value)| {
-            let suffix = key.strip_prefix(name).filter(|suffix| SUFFIXES.contains(suffix))?;
+            let suffix = choice_suffix(key, name)?;
             Some(Node { element: Element::new(value), suffix })
         })
     });
