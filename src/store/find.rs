@@ -134,7 +134,9 @@ fn indexed(sql: Sql, param: &str, found: &Test) -> Sql {
 
 fn table(found: &Test) -> &'static str {
     match found {
-        Test::Token { .. } | Test::Missing(ParamKind::Token, _) => "idx_token",
+        Test::Token { .. } | Test::Missing(ParamKind::Token | ParamKind::Composite | ParamKind::Special, _) => {
+            "idx_token"
+        }
         Test::Reference { .. } | Test::Missing(ParamKind::Reference, _) => "idx_reference",
         Test::Date(..) | Test::Missing(ParamKind::Date, _) => "idx_date",
         Test::TextStarts(_) | Test::TextContains(_) | Test::TextExact(_) | Test::Missing(ParamKind::Text, _) => {

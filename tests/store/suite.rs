@@ -83,7 +83,15 @@ impl Exchange {
         for one in profiles.search_parameters() {
             let targets = &one.target;
             let (url, code, bases) = (&one.url, &one.code, &one.base);
-            params.add(&Fact { url, code, bases, kind: &one.kind, expression: &one.expression, targets });
+            params.add(&Fact {
+                url,
+                code,
+                bases,
+                kind: &one.kind,
+                expression: &one.expression,
+                targets,
+                components: &one.components,
+            });
         }
         Exchange { store: Arc::new(store), profiles, params, folder }
     }

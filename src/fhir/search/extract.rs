@@ -77,6 +77,7 @@ fn values(param: &Param, node: Node, zone: &Zone) -> Vec<IndexValue> {
         ParamKind::Uri => node.element.as_str().map(|uri| IndexValue::Uri(uri.to_string())).into_iter().collect(),
         ParamKind::Number => number(node.element).map(IndexValue::Number).into_iter().collect(),
         ParamKind::Quantity => quantity(node.element).into_iter().collect(),
+        ParamKind::Composite | ParamKind::Special => vec![],
     }
 }
 
@@ -106,6 +107,10 @@ fn tokens(element: Element) -> Vec<IndexValue> {
 }
 
 fn reference(element: Element) -> Option<IndexValue> {
+    // A resource within a resource: `Bundle.entry[0].resource` is what `composition` refers to.
+    if let (Some(kind), Some(id)) = (element.text("resourceType"), element.text("id")) {
+        return Some(IndexValue::Reference { kind: kind.to_string(), id: id.to_string() });
+    }
     let text = element.text("reference").or_else(|| element.as_str())?;
     Some(match Reference::parse(text) {
         Reference::Relative { kind, id, .. } => IndexValue::Reference { kind: kind.to_string(), id: id.to_string() },

@@ -10,5 +10,5 @@ mod tests;
 mod value;
 
 pub use extract::{Entry, IndexValue, fold};
-pub use params::{Fact, Param, ParamKind, Params};
+pub use params::{Component, Fact, Param, ParamKind, Params};
 pub use query::{Filter, Query, Test};

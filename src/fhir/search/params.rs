@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use super::path::Path;
 
 /// FHIR R4 search.html#ptypes, those that can be searched here.
@@ -14,6 +16,10 @@ pub enum ParamKind {
     Uri,
     Number,
     Quantity,
+    /// Several values of one element together: `code$value`.
+    Composite,
+    /// Read in its own way: `near`.
+    Special,
 }
 
 impl ParamKind {
@@ -26,6 +32,8 @@ impl ParamKind {
             "uri" => ParamKind::Uri,
             "number" => ParamKind::Number,
             "quantity" => ParamKind::Quantity,
+            "composite" => ParamKind::Composite,
+            "special" => ParamKind::Special,
             _ => return None,
         })
     }
@@ -39,6 +47,8 @@ impl ParamKind {
             ParamKind::Uri => "uri",
             ParamKind::Number => "number",
             ParamKind::Quantity => "quantity",
+            ParamKind::Composite => "composite",
+            ParamKind::Special => "special",
         }
     }
 }
@@ -51,6 +61,21 @@ pub struct Param {
     pub url: String,
     pub targets: Vec<String>,
     pub paths: Vec<Path>,
+    /// Of a composite only, in the order of its value's parts.
+    pub components: Vec<Component>,
+}
+
+/// One part of a composite (FHIR R4 search.html#combining).
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Component {
+    /// The parameter whose kind of value the part is, by URL and by code.
+    #[serde(rename = "definition")]
+    pub url: String,
+    pub code: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// From the composite's element on: `value.as(Quantity)`; read it with [`Path::within`].
+    pub expression: String,
 }
 
 /// A search parameter as its package defines it.
@@ -62,13 +87,14 @@ pub struct Fact<'a> {
     pub kind: &'a str,
     pub expression: &'a str,
     pub targets: &'a [String],
+    pub components: &'a [Component],
 }
 
 /// All parameters by resource type.
 #[derive(Debug, Default)]
 pub struct Params {
     by_type: HashMap<String, BTreeMap<String, Param>>,
-    /// Parameters that exist but cannot be searched here: composites, and expressions beyond our subset.
+    /// Parameters that exist but cannot be searched here: expressions beyond our subset.
     pub left_out: Vec<String>,
 }
 
@@ -81,7 +107,8 @@ impl Params {
             match (ParamKind::named(fact.kind), paths) {
                 (Some(kind), Ok(paths)) if !paths.is_empty() => {
                     let (code, url, targets) = (fact.code.to_string(), fact.url.to_string(), fact.targets.to_vec());
-                    let param = Param { code: code.clone(), kind, url, targets, paths };
+                    let components = fact.components.to_vec();
+                    let param = Param { code: code.clone(), kind, url, targets, paths, components };
                     self.by_type.entry(base.clone()).or_default().insert(code, param);
                 }
                 // `_id` and `_lastUpdated` are columns; the rest of what has no path is not searchable.

@@ -17,7 +17,7 @@ fn read(text: &str, strict: bool) -> Result<Query, Vec<Issue>> {
     let mut params = Params::default();
     for (code, kind, expression) in FACTS {
         let (bases, targets) = (["CarePlan".to_string()], ["Patient".to_string()]);
-        params.add(&Fact { url: "u", code, bases: &bases, kind, expression, targets: &targets });
+        params.add(&Fact { url: "u", code, bases: &bases, kind, expression, targets: &targets, components: &[] });
     }
     let pairs: Vec<(String, String)> =
         text.split('&').map(|pair| pair.split_once('=').unwrap()).map(|(a, b)| (a.into(), b.into())).collect();
