@@ -21,7 +21,12 @@ pub enum ProfilesCommand {
 
 #[derive(Args)]
 pub struct Import {
-    package: PathBuf,
+    /// Packages, or folders of definitions; folders without a `package.json` are taken together.
+    #[arg(required = true)]
+    from: Vec<PathBuf>,
+    /// Only these types of a package, comma-separated, and what they need.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// Write the facts here instead of into the database.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -40,12 +45,16 @@ impl ProfilesCommand {
 
 impl Import {
     async fn run(self) -> Result<ExitCode, String> {
-        let batch = read(&self.package)?;
+        let (mut loose, mut whole) = (Batch::default(), Vec::new());
+        for from in &self.from {
+            let batch = read(from)?;
+            let batch = if self.only.is_empty() { batch } else { batch.only(&self.only) };
+            if batch.id.is_some() { whole.push(batch) } else { loose.join(batch) }
+        }
         // Facts for files stand on each other alone, so that what we ship can be made again from nothing.
-        let mut known =
-            if self.out.is_some() && batch.id.is_none() { Profiles::default() } else { Profiles::bundled() };
+        let mut known = if self.out.is_some() && whole.is_empty() { Profiles::default() } else { Profiles::bundled() };
         let mut packages = Vec::new();
-        for part in batch.split() {
+        for part in loose.split().into_iter().chain(whole) {
             let package = part.into_package(&known);
             known = known.with(Package::from_files(&package.name, &package.version, &package.files()));
             packages.push(package);

@@ -65,12 +65,12 @@ impl Released {
         }
     }
 
-    /// The part of it that was asked for; `None` when it cannot be read. `outline` is asked for only when it is needed.
-    pub fn seen_as(self, view: &View, outline: impl FnOnce() -> Outline) -> Option<Released> {
+    /// The part of it that was asked for; `None` when it cannot be read.
+    pub fn seen_as(self, view: &View, outline: &dyn Outline) -> Option<Released> {
         if *view == View::Whole {
             return Some(self);
         }
-        Some(Released(Content::Copied(view.of(self.into_resource()?, &outline()))))
+        Some(Released(Content::Copied(view.of(self.into_resource()?, outline))))
     }
 
     /// The resource, for what is packed into something else.

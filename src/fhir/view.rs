@@ -1,7 +1,5 @@
 //! How much of a resource is answered: `_summary` and `_elements` (FHIR R4 search.html#summary, #elements).
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use super::element::choice_suffix;
@@ -23,17 +21,18 @@ pub enum View {
     Data,
 }
 
-/// What the definition of a type says of its elements.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outline {
-    pub summary: Tree,
-    /// Top-level elements that a resource must have.
-    pub mandatory: Vec<String>,
+/// What the definition of a type, or of an element with elements inside, says of these by their JSON names.
+pub trait Outline {
+    fn element(&self, json: &str) -> Option<Shown<'_>>;
 }
 
-/// Elements by name; one without children of its own is taken whole.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tree(pub BTreeMap<String, Tree>);
+pub struct Shown<'o> {
+    pub summary: bool,
+    /// A resource must have it.
+    pub mandatory: bool,
+    /// The elements inside; `None` for a primitive.
+    pub inner: Option<Box<dyn Outline + 'o>>,
+}
 
 impl View {
     /// The value of `_summary`; `None` when it is none. `count` is a search's own matter.
@@ -59,7 +58,7 @@ impl View {
     }
 
     /// The part of a resource that is answered, tagged as subsetted.
-    pub fn of(&self, resource: Resource, outline: &Outline) -> Resource {
+    pub fn of(&self, resource: Resource, outline: &dyn Outline) -> Resource {
         let kind = resource.kind().to_string();
         let Value::Object(whole) = resource.value() else { return resource };
         let taken: Map<String, Value> = match self {
@@ -69,7 +68,7 @@ impl View {
                 let wanted = |key: &str| key == "text" || is_mandatory(key, outline);
                 whole.iter().filter(|(key, _)| leads(key) || wanted(key)).map(own).collect()
             }
-            View::Summary => summary(whole, &outline.summary, true),
+            View::Summary => summary(whole, outline, true),
             View::Elements(names) => {
                 let names: Vec<&str> = names
                     .iter()
@@ -99,23 +98,26 @@ fn leads(key: &str) -> bool {
 
 /// Whether a JSON name is that element's: itself, its sibling for extensions, or one of its choices.
 fn is_named(key: &str, name: &str) -> bool {
-    let key = key.strip_prefix('_').unwrap_or(key);
+    let key = plain(key);
     key == name || choice_suffix(key, name).is_some()
 }
 
-fn is_mandatory(key: &str, outline: &Outline) -> bool {
-    outline.mandatory.iter().any(|name| is_named(key, name))
+fn plain(key: &str) -> &str {
+    key.strip_prefix('_').unwrap_or(key)
 }
 
-fn summary(object: &Map<String, Value>, tree: &Tree, root: bool) -> Map<String, Value> {
+fn is_mandatory(key: &str, outline: &dyn Outline) -> bool {
+    outline.element(plain(key)).is_some_and(|shown| shown.mandatory)
+}
+
+fn summary(object: &Map<String, Value>, outline: &dyn Outline, root: bool) -> Map<String, Value> {
     let mut taken = Map::new();
     for (key, value) in object {
-        let found = tree.0.iter().find(|(name, _)| is_named(key, name)).map(|(_, below)| below);
-        let value = match found {
-            Some(below) if below.0.is_empty() => value.clone(),
-            Some(below) => part(value, below),
-            None if root && leads(key) => value.clone(),
+        let value = match outline.element(plain(key)).filter(|shown| shown.summary) {
+            _ if root && leads(key) => value.clone(),
             None => continue,
+            Some(Shown { inner: Some(inner), .. }) => part(value, inner.as_ref()),
+            Some(_) => value.clone(),
         };
         if !matches!(&value, Value::Object(object) if object.is_empty()) {
             taken.insert(key.clone(), value);
@@ -124,10 +126,10 @@ fn summary(object: &Map<String, Value>, tree: &Tree, root: bool) -> Map<String, 
     taken
 }
 
-fn part(value: &Value, tree: &Tree) -> Value {
+fn part(value: &Value, outline: &dyn Outline) -> Value {
     match value {
-        Value::Object(object) => Value::Object(summary(object, tree, false)),
-        Value::Array(list) => list.iter().map(|item| part(item, tree)).collect(),
+        Value::Object(object) => Value::Object(summary(object, outline, false)),
+        Value::Array(list) => list.iter().map(|item| part(item, outline)).collect(),
         other => other.clone(),
     }
 }
@@ -149,16 +151,29 @@ fn tagged(mut taken: Map<String, Value>) -> Resource {
 mod tests {
     use super::*;
 
+    /// `startDate` and `target.dueDate` are summary, `lifecycleStatus` is mandatory.
+    struct GoalOutline;
+    struct TargetOutline;
+
+    impl Outline for GoalOutline {
+        fn element(&self, json: &str) -> Option<Shown<'_>> {
+            let inner = (json == "target").then(|| -> Box<dyn Outline> { Box::new(TargetOutline) });
+            let (summary, mandatory) = (matches!(json, "startDate" | "target"), json == "lifecycleStatus");
+            Some(Shown { summary, mandatory, inner })
+        }
+    }
+
+    impl Outline for TargetOutline {
+        fn element(&self, json: &str) -> Option<Shown<'_>> {
+            Some(Shown { summary: json == "dueDate", mandatory: false, inner: None })
+        }
+    }
+
     #[test]
     fn a_view_keeps_what_was_asked_for_and_what_must_be_there() {
         let goal = json!({"resourceType": "Goal", "id": "1", "meta": {"versionId": "1"}, "text": {"status": "generated"},
             "lifecycleStatus": "active", "startDate": "2026", "_startDate": {"id": "x"}, "note": [{"text": "n"}],
             "target": [{"dueDate": "2027", "measure": {"text": "m"}}]});
-        let below = Tree(BTreeMap::from([("due".to_string(), Tree::default())]));
-        let outline = Outline {
-            summary: Tree(BTreeMap::from([("start".to_string(), Tree::default()), ("target".to_string(), below)])),
-            mandatory: vec!["lifecycleStatus".to_string()],
-        };
         let elements = |text: &str| View::elements(text).unwrap();
         for (view, expected) in [
             (View::Whole, vec!["text", "lifecycleStatus", "startDate", "_startDate", "note", "target"]),
@@ -168,14 +183,14 @@ mod tests {
             (View::Data, vec!["lifecycleStatus", "startDate", "_startDate", "note", "target"]),
         ] {
             let resource = Resource::from_value(goal.clone()).unwrap();
-            let shown = view.of(resource, &outline).into_value();
+            let shown = view.of(resource, &GoalOutline).into_value();
             let keys: Vec<&str> =
                 shown.as_object().unwrap().keys().map(String::as_str).filter(|key| !leads(key)).collect();
             assert_eq!(keys, expected, "{view:?}");
             assert_eq!(shown["meta"]["tag"].is_array(), view != View::Whole);
         }
         assert_eq!(View::elements("a,$b"), None);
-        let shown = View::Summary.of(Resource::from_value(goal).unwrap(), &outline).into_value();
+        let shown = View::Summary.of(Resource::from_value(goal).unwrap(), &GoalOutline).into_value();
         assert_eq!(shown["target"], json!([{"dueDate": "2027"}]));
     }
 }

@@ -116,8 +116,8 @@ impl Context {
     ) -> Result<Context, String> {
         let mut params = Params::default();
         for one in profiles.search_parameters() {
-            let SearchParameter { url, code, base, kind, expression, target } = one;
-            params.add(&Fact { url, code, bases: base, kind, expression, targets: target, components: &[] });
+            let SearchParameter { url, code, base, kind, expression, target, components, .. } = one;
+            params.add(&Fact { url, code, bases: base, kind, expression, targets: target, components });
         }
         let zone = config.zone()?;
         let key_sets = KeySets::new()?;

@@ -194,7 +194,8 @@ impl Sight<'_> {
             let said = record::said(&decision);
             ("consent", Some(said), release(&decision, resource))
         };
-        let body = body?.seen_as(&self.view, || self.ctx.profiles.outline(&stored.kind))?;
+        let outline = self.ctx.profiles.outline(&stored.kind)?;
+        let body = body?.seen_as(&self.view, &outline)?;
         let Stored { version, origin: party, patient, .. } = stored;
         record.released.push(Disclosure { key: key.clone(), version, party, patient, why, decision });
         Some(Row { key, body })

@@ -1,12 +1,39 @@
 //! The packages that are compiled in.
+//!
+//! The facts in `profiles/` are made by our importer and edited by nobody:
+//!
+//! ```text
+//! handoff profiles import ../shared/definitions ../shared/reference/capability --out profiles
+//! curl -O https://registry.npmjs.org/hl7.fhir.r4.examples/-/hl7.fhir.r4.examples-4.0.1.tgz
+//! handoff profiles import hl7.fhir.r4.examples-4.0.1.tgz --out profiles \
+//!     --only AllergyIntolerance,Coverage,Device,DiagnosticReport,Immunization,Media,Medication,MedicationDispense,MedicationRequest,Specimen
+//! ```
+//!
+//! The first guesses versions from what it finds; the folders of terminology and extensions are named after
+//! `../shared/definitions/MANIFEST.json` instead. The archive's SHA-256 is in that file too. Tests make both again.
 
-use super::package::{CODE_SYSTEMS, Package, SEARCH_PARAMETERS, STRUCTURES, VALUE_SETS};
+use super::package::{CODE_SYSTEMS, COMPARTMENTS, Package, SEARCH_PARAMETERS, STRUCTURES, VALUE_SETS};
 
 macro_rules! facts {
     ($folder:literal, $file:literal) => {
         include_str!(concat!("../../profiles/", $folder, "/", $file))
     };
 }
+
+/// What is taken of `hl7.fhir.r4.examples`.
+#[cfg(test)]
+pub const CLINICAL: [&str; 10] = [
+    "AllergyIntolerance",
+    "Coverage",
+    "Device",
+    "DiagnosticReport",
+    "Immunization",
+    "Media",
+    "Medication",
+    "MedicationDispense",
+    "MedicationRequest",
+    "Specimen",
+];
 
 /// In the order in which they build on each other.
 pub fn packages() -> Vec<Package> {
@@ -27,6 +54,18 @@ pub fn packages() -> Vec<Package> {
                 (VALUE_SETS, facts!("hl7.fhir.r4.core@4.0.1", "valuesets.ndjson")),
                 (CODE_SYSTEMS, facts!("hl7.fhir.r4.core@4.0.1", "codesystems.ndjson")),
                 (SEARCH_PARAMETERS, facts!("hl7.fhir.r4.core@4.0.1", "searchparameters.ndjson")),
+            ],
+        ),
+        // The types that the definitions given to us lack, from HL7's npm package of this name, which has all of R4's.
+        Package::from_text(
+            "hl7.fhir.r4.examples",
+            "4.0.1",
+            &[
+                (STRUCTURES, facts!("hl7.fhir.r4.examples@4.0.1", "structures.ndjson")),
+                (VALUE_SETS, facts!("hl7.fhir.r4.examples@4.0.1", "valuesets.ndjson")),
+                (CODE_SYSTEMS, facts!("hl7.fhir.r4.examples@4.0.1", "codesystems.ndjson")),
+                (SEARCH_PARAMETERS, facts!("hl7.fhir.r4.examples@4.0.1", "searchparameters.ndjson")),
+                (COMPARTMENTS, facts!("hl7.fhir.r4.examples@4.0.1", "compartments.ndjson")),
             ],
         ),
         Package::from_text(

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::fhir::search::Component;
+
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Structure {
@@ -156,6 +158,30 @@ pub struct SearchParameter {
     pub expression: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target: Vec<String>,
+    /// What a composite is made of, in the order of its value's parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Component>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparators: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modifiers: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chains: Vec<String>,
+    /// Whether `a,b` and a repetition are meant to work, where the definition says so.
+    #[serde(rename = "multipleOr", skip_serializing_if = "Option::is_none")]
+    pub multiple_or: Option<bool>,
+    #[serde(rename = "multipleAnd", skip_serializing_if = "Option::is_none")]
+    pub multiple_and: Option<bool>,
+}
+
+/// Which parameters of which types lead into somebody's compartment (R4 compartmentdefinition.html).
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Compartment {
+    pub url: String,
+    /// The type whose instances have one: `Patient`.
+    pub code: String,
+    /// Type to codes of its parameters; types that never lie in it are left out.
+    pub links: BTreeMap<String, Vec<String>>,
 }
 
 /// A canonical without its `|version`.

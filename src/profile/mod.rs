@@ -14,6 +14,7 @@ mod facts;
 mod found;
 pub mod import;
 mod invariant;
+mod outline;
 mod overlay;
 mod package;
 mod pointing;
@@ -28,10 +29,12 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 pub use check::Valid;
+pub use codes::Expansion;
 pub use facts::SearchParameter;
+pub use outline::{Outline, Shown};
 pub use package::{Package, Refused};
 
-use facts::{CodeSystem, ValueSet, bare};
+use facts::{CodeSystem, Compartment, ValueSet, bare};
 use overlay::Overlay;
 use package::Entry;
 use table::Table;
@@ -48,6 +51,7 @@ pub struct Profiles {
     sets: HashMap<String, (usize, usize)>,
     kinds: Vec<String>,
     parameters: Vec<SearchParameter>,
+    compartments: BTreeMap<String, Compartment>,
 }
 
 /// A line of `handoff profiles list`.
@@ -88,6 +92,7 @@ impl Profiles {
             package.search_parameters().map(|parameter| (parameter.url.clone(), parameter)).collect();
         self.parameters.retain(|known| !more.contains_key(&known.url));
         self.parameters.extend(more.into_values());
+        self.compartments.extend(package.compartments().map(|it| (it.code.clone(), it)));
         self.packages.push(package);
         // What was made with fewer definitions at hand may have to be made again.
         for package in &mut self.packages {
@@ -122,17 +127,20 @@ impl Profiles {
         &self.parameters
     }
 
+    /// Which parameters of which types lead into the compartment of such a resource: of `Patient`, `Device`,
+    /// `Encounter`, `Practitioner` and `RelatedPerson` (R4 compartmentdefinition.html).
+    pub fn compartment(&self, code: &str) -> Option<&BTreeMap<String, Vec<String>>> {
+        self.compartments.get(code).map(|compartment| &compartment.links)
+    }
+
+    /// The types that have compartments.
+    pub fn compartments(&self) -> impl Iterator<Item = &str> {
+        self.compartments.keys().map(String::as_str)
+    }
+
     /// What of a profile is not checked here, and why; empty for an unknown one.
     pub fn unsaid(&self, url: &str) -> &[String] {
         self.entry(bare(url)).and_then(|entry| self.overlay(entry)).map_or(&[], |overlay| &overlay.unsaid)
-    }
-
-    pub fn compartment(&self, _code: &str) -> Option<&BTreeMap<String, Vec<String>>> {
-        None
-    }
-
-    pub fn outline(&self, _kind: &str) -> crate::fhir::view::Outline {
-        crate::fhir::view::Outline::default()
     }
 
     fn entry(&self, url: &str) -> Option<&Entry> {
@@ -164,7 +172,7 @@ impl Profiles {
         self.packages.iter().rev().find_map(|package| package.value_set(url))
     }
 
-    fn code_system(&self, url: &str) -> Option<CodeSystem> {
+    fn code_system(&self, url: &str) -> Option<&CodeSystem> {
         self.packages.iter().rev().find_map(|package| package.code_system(url))
     }
 }

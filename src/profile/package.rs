@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::facts::{CodeSystem, Head, SearchParameter, Structure, ValueSet};
+use super::facts::{CodeSystem, Compartment, Head, SearchParameter, Structure, ValueSet};
 use super::overlay::Overlay;
 use super::table::Table;
 use super::terminology::Set;
@@ -18,6 +18,7 @@ pub const STRUCTURES: &str = "structures.ndjson";
 pub const VALUE_SETS: &str = "valuesets.ndjson";
 pub const CODE_SYSTEMS: &str = "codesystems.ndjson";
 pub const SEARCH_PARAMETERS: &str = "searchparameters.ndjson";
+pub const COMPARTMENTS: &str = "compartments.ndjson";
 
 /// One publisher's definitions. `with` puts them beside the bundled ones.
 #[derive(Debug, Default)]
@@ -26,8 +27,9 @@ pub struct Package {
     pub version: String,
     pub(super) structures: Vec<Entry>,
     pub(super) value_sets: Vec<SetLine>,
-    pub(super) code_systems: Vec<Line>,
+    pub(super) code_systems: Vec<SystemLine>,
     pub(super) parameters: Vec<Cow<'static, str>>,
+    compartments: Vec<Cow<'static, str>>,
     /// What the importer left out, and why.
     pub refused: Vec<Refused>,
 }
@@ -58,6 +60,12 @@ pub struct Line {
 pub struct SetLine {
     pub line: Line,
     pub(super) set: OnceLock<Option<Set>>,
+}
+
+#[derive(Debug)]
+pub struct SystemLine {
+    pub line: Line,
+    pub(super) system: OnceLock<Option<CodeSystem>>,
 }
 
 impl Entry {
@@ -119,11 +127,14 @@ impl Package {
             VALUE_SETS => url(&line).map(|url| {
                 self.value_sets.push(SetLine { line: Line { url, line }, set: OnceLock::new() });
             }),
-            CODE_SYSTEMS => url(&line).map(|url| self.code_systems.push(Line { url, line })),
+            CODE_SYSTEMS => url(&line).map(|url| {
+                self.code_systems.push(SystemLine { line: Line { url, line }, system: OnceLock::new() });
+            }),
             SEARCH_PARAMETERS => {
                 self.parameters.push(line);
                 Some(())
             }
+            COMPARTMENTS => url(&line).map(|_| self.compartments.push(line)),
             _ => None,
         };
         if read.is_none() {
@@ -132,17 +143,18 @@ impl Package {
     }
 
     /// The package as files, sorted by canonical URL: the same definitions give the same bytes.
-    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+    pub fn files<'p>(&'p self) -> Vec<(String, Vec<u8>)> {
         let structures = self.structures.iter().map(|entry| (entry.head.url.as_str(), entry.line.as_ref())).collect();
         let value_sets = self.value_sets.iter().map(|set| (set.line.url.as_str(), set.line.line.as_ref())).collect();
-        let systems = self.code_systems.iter().map(|line| (line.url.as_str(), line.line.as_ref())).collect();
-        // A search parameter's line starts with its URL, so that sorting lines sorts by URL.
-        let parameters = self.parameters.iter().map(|line| (line.as_ref(), line.as_ref())).collect();
+        let systems = self.code_systems.iter().map(|it| (it.line.url.as_str(), it.line.line.as_ref())).collect();
+        // A search parameter's line starts with its URL, so that sorting lines sorts by URL; a compartment's too.
+        let plain = |lines: &'p [Cow<'static, str>]| lines.iter().map(|line| (line.as_ref(), line.as_ref())).collect();
         [
             (STRUCTURES, sorted(structures)),
             (VALUE_SETS, sorted(value_sets)),
             (CODE_SYSTEMS, sorted(systems)),
-            (SEARCH_PARAMETERS, sorted(parameters)),
+            (SEARCH_PARAMETERS, sorted(plain(&self.parameters))),
+            (COMPARTMENTS, sorted(plain(&self.compartments))),
         ]
         .into_iter()
         .filter(|(_, text)| !text.is_empty())
@@ -152,6 +164,10 @@ impl Package {
 
     pub fn search_parameters(&self) -> impl Iterator<Item = SearchParameter> + '_ {
         self.parameters.iter().filter_map(|line| serde_json::from_str(line).ok())
+    }
+
+    pub(super) fn compartments(&self) -> impl Iterator<Item = Compartment> + '_ {
+        self.compartments.iter().filter_map(|line| serde_json::from_str(line).ok())
     }
 
     /// Drops what was made of the lines.
@@ -165,8 +181,9 @@ impl Package {
         self.value_sets.iter().find(|set| set.line.url == url)?.line.read()
     }
 
-    pub(super) fn code_system(&self, url: &str) -> Option<CodeSystem> {
-        self.code_systems.iter().find(|line| line.url == url)?.read()
+    pub(super) fn code_system(&self, url: &str) -> Option<&CodeSystem> {
+        let held = self.code_systems.iter().find(|held| held.line.url == url)?;
+        held.system.get_or_init(|| held.line.read()).as_ref()
     }
 }
 

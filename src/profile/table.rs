@@ -29,6 +29,8 @@ pub struct Field {
     pub is_list: bool,
     pub min: u32,
     pub max: u32,
+    pub is_summary: bool,
+    pub is_modifier: bool,
     pub types: Vec<FieldType>,
     /// The value set of a required binding.
     pub required: Option<String>,
@@ -110,6 +112,8 @@ impl Table {
                 is_list: max > 1,
                 min: element.min.unwrap_or(0),
                 max,
+                is_summary: element.is_summary,
+                is_modifier: element.is_modifier,
                 types,
                 required: required.map(|binding| bare(&binding.value_set).to_string()),
                 node,

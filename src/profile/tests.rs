@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use crate::fhir::search::path::Path;
+use crate::fhir::search::{Fact, ParamKind, Params};
 use crate::fhir::{Issue, Outcome, Resource, Severity};
 
 use super::import::Batch;
@@ -105,7 +107,7 @@ fn what_is_rare_and_right_passes() {
             plan["activity"][0]["detail"]["scheduledPeriod"] =
                 json!({"start": "2026-05-01", "end": "2026-05-01T09:00:00Z"})
         },
-        |plan| plan["contained"] = json!([{"resourceType": "Medication", "anything": 1}]),
+        |plan| plan["contained"] = json!([{"resourceType": "Claim", "anything": 1}]),
     ];
     for (index, change) in table.into_iter().enumerate() {
         let outcome = careplan(|plan| {
@@ -141,7 +143,7 @@ fn an_unknown_profile_is_a_warning_that_names_it() {
 #[test]
 fn an_error_is_not_crowded_out_by_warnings() {
     let outcome = careplan(|plan| {
-        let contained: Vec<Value> = (0..3_000).map(|_| json!({"resourceType": "Medication"})).collect();
+        let contained: Vec<Value> = (0..3_000).map(|_| json!({"resourceType": "Claim"})).collect();
         plan["contained"] = contained.into();
         plan["status"] = "x".into();
     });
@@ -275,7 +277,7 @@ fn every_bundled_profile_compiles() {
 #[test]
 fn what_cannot_be_used_is_said() {
     for (change, why) in [
-        ((|it| it["type"] = "Medication".into()) as fn(&mut Value), "no definition here"),
+        ((|it| it["type"] = "Claim".into()) as fn(&mut Value), "no definition here"),
         (|it| it["kind"] = "logical".into(), "of kind `logical`"),
         (|it| it["differential"]["element"][4]["id"] = "CarePlan.titel".into(), "is none of `CarePlan`"),
         (|it| it["url"] = "".into(), "no canonical"),
@@ -315,9 +317,84 @@ fn a_package_is_read_from_its_archive_and_again_from_its_files() {
 
 #[test]
 fn the_types_with_definitions_are_known() {
-    assert!(profiles().knows("CarePlan") && !profiles().knows("Medication") && !profiles().knows("DomainResource"));
-    assert_eq!(profiles().kinds().len(), 30);
-    assert!(profiles().search_parameters().len() > 480);
+    assert!(profiles().knows("CarePlan") && !profiles().knows("Claim") && !profiles().knows("DomainResource"));
+    assert_eq!(profiles().kinds().len(), 40);
+    assert!(profiles().search_parameters().len() > 600);
+}
+
+#[test]
+fn every_parameter_can_be_compiled_and_a_composite_has_its_parts() {
+    let mut params = Params::default();
+    for it in profiles().search_parameters() {
+        params.add(&Fact {
+            url: &it.url,
+            code: &it.code,
+            bases: &it.base,
+            kind: &it.kind,
+            expression: &it.expression,
+            targets: &it.target,
+            components: &it.components,
+        });
+    }
+    assert_eq!(params.left_out, Vec::<String>::new());
+    let mut composites = 0;
+    for param in profiles().kinds().iter().flat_map(|kind| params.of(kind)) {
+        assert_eq!(param.kind == ParamKind::Composite, param.components.len() == 2, "{}", param.url);
+        for part in &param.components {
+            assert!(ParamKind::named(&part.kind).is_some() && Path::within(&part.expression).is_ok(), "{part:?}");
+        }
+        composites += usize::from(!param.components.is_empty());
+    }
+    assert_eq!(composites, 14);
+}
+
+#[test]
+fn compartments_name_parameters_that_there_are() {
+    let codes: Vec<&str> = profiles().compartments().collect();
+    assert_eq!(codes, ["Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"]);
+    let linked = profiles().compartment("Patient").unwrap();
+    assert_eq!(linked["Coverage"], ["policy-holder", "subscriber", "beneficiary", "payor"]);
+    assert!(!linked.contains_key("Organization") && profiles().compartment("Group").is_none());
+    let parameters = profiles().search_parameters();
+    for (kind, names) in codes.iter().flat_map(|code| profiles().compartment(code).unwrap()) {
+        // A type by its own id is written `{def}`.
+        for name in names.iter().filter(|name| profiles().knows(kind) && *name != "{def}") {
+            assert!(parameters.iter().any(|it| it.code == *name && it.base.contains(kind)), "{kind}.{name}");
+        }
+    }
+}
+
+#[test]
+fn a_hierarchy_is_walked_up_and_down_and_a_value_set_is_listed_up_to_a_bound() {
+    let system = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
+    let profiles = profiles();
+    assert_eq!(profiles.ancestors(system, "provisional").unwrap(), ["provisional", "unconfirmed"]);
+    assert_eq!(profiles.descendants(system, "unconfirmed").unwrap(), ["differential", "provisional", "unconfirmed"]);
+    assert_eq!(profiles.is_below(system, "provisional", "unconfirmed"), Some(true));
+    assert_eq!(profiles.is_below(system, "unconfirmed", "provisional"), Some(false));
+    assert_eq!(profiles.is_below(system, "nonsense", "unconfirmed"), None);
+    assert_eq!(profiles.is_below("http://snomed.info/sct", "1", "2"), None);
+    let set = profiles.expansion("http://hl7.org/fhir/ValueSet/medication-status|4.0.1", 10).unwrap();
+    let of = "http://hl7.org/fhir/CodeSystem/medication-status";
+    assert_eq!(set.codes, [(of, "active"), (of, "entered-in-error"), (of, "inactive")]);
+    assert!(set.open.is_empty() && !set.cut);
+    assert!(profiles.expansion("http://hl7.org/fhir/ValueSet/medication-status", 2).unwrap().cut);
+    assert!(profiles.expansion("http://example.org/none", 2).is_none());
+}
+
+#[test]
+fn an_outline_says_what_a_summary_keeps() {
+    let of = |kind: &str| profiles().outline(kind).unwrap();
+    let shown = |kind: &str, name: &str| of(kind).find(name).map(|it| (it.summary, it.mandatory, it.modifier));
+    assert_eq!(shown("CarePlan", "status"), Some((true, true, true)));
+    assert_eq!(shown("CarePlan", "goal"), Some((false, false, false)));
+    assert_eq!(shown("Observation", "valueQuantity"), Some((true, false, false)));
+    assert_eq!(shown("Observation", "value"), None);
+    let inside = of("Observation").find("component").unwrap().inner.unwrap();
+    assert!(inside.find("code").unwrap().mandatory);
+    let typed = inside.find("code").unwrap().inner.unwrap();
+    assert!(typed.find("coding").unwrap().summary && typed.find("status").is_none());
+    assert!(of("Bundle").find("type").unwrap().inner.is_none());
 }
 
 #[test]

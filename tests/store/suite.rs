@@ -91,7 +91,7 @@ impl Exchange {
                 kind: &one.kind,
                 expression: &one.expression,
                 targets,
-                components: &[],
+                components: &one.components,
             });
         }
         Exchange { store: Arc::new(store), profiles, params, folder }

@@ -197,6 +197,10 @@ fn tokens(element: Element) -> Vec<IndexValue> {
 }
 
 fn references(element: Element) -> Vec<IndexValue> {
+    // A resource within a resource: `Bundle.entry[0].resource` is what `composition` refers to.
+    if let (Some(kind), Some(id)) = (element.text("resourceType"), element.text("id")) {
+        return vec![IndexValue::Reference { kind: kind.to_string(), id: id.to_string() }];
+    }
     let Some(text) = element.text("reference").or_else(|| element.as_str()) else { return Vec::new() };
     let other = |id: &str| IndexValue::Reference { kind: String::new(), id: id.to_string() };
     match Reference::parse(text) {

@@ -1,7 +1,7 @@
 //! The part of FHIRPath that search parameters are written in.
 //!
-//! Dotted names, unions, `as`, `ofType`, `where` with one equality or `resolve() is T`, and `extension(url)`: all
-//! but one of the bundled parameters need no more. What is not understood here is reported by [`Path::compile`]
+//! Dotted names, unions, `as`, `ofType`, `where` with one equality, `resolve() is T` or `hasExtension(url)`, an index
+//! and `extension(url)`: the bundled parameters need no more. What is not understood here is reported by [`Path::compile`]
 //! and never guessed at.
 
 use crate::fhir::element::choice_suffix;
@@ -14,10 +14,13 @@ pub struct Path(Vec<Step>);
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
     Field(String),
+    /// `entry[0]`.
+    Item(String, usize),
     As(String),
     TargetIs(String),
     FieldIs(String, String),
     Extension(String),
+    HasExtension(String),
     /// `Patient.deceased.exists() and Patient.deceased != false`, the one boolean expression of R4.
     NotFalse,
 }
@@ -79,6 +82,7 @@ impl Step {
         let keep = |holds: bool| if holds { vec![node] } else { Vec::new() };
         match self {
             Step::Field(name) => field(node.element, name),
+            Step::Item(name, at) => field(node.element, name).into_iter().nth(*at).into_iter().collect(),
             Step::As(kind) => keep(node.suffix.is_empty() || node.suffix.eq_ignore_ascii_case(kind)),
             Step::TargetIs(kind) => keep(points_at(node.element, kind)),
             Step::FieldIs(name, value) => keep(node.element.text(name) == Some(value)),
@@ -87,6 +91,9 @@ impl Step {
                 .filter(|extension| extension.element.text("url") == Some(url))
                 .flat_map(|extension| field(extension.element, "value"))
                 .collect(),
+            Step::HasExtension(url) => {
+                keep(node.element.each("extension").any(|extension| extension.text("url") == Some(url)))
+            }
             Step::NotFalse => keep(node.element.as_bool() != Some(false)),
         }
     }
@@ -128,8 +135,14 @@ fn step(part: &str) -> Option<Step> {
         if let Some(kind) = criterion.strip_prefix("resolve() is ") {
             return Some(Step::TargetIs(kind.to_string()));
         }
+        if let Some(url) = criterion.strip_prefix("hasExtension(").and_then(|rest| rest.strip_suffix(')')) {
+            return Some(Step::HasExtension(quoted(url)?));
+        }
         let (name, value) = criterion.split_once('=')?;
         return Some(Step::FieldIs(name.trim().to_string(), quoted(value)?));
+    }
+    if let Some((name, at)) = part.strip_suffix(']').and_then(|part| part.split_once('[')) {
+        return Some(Step::Item(name.to_string(), at.parse().ok()?));
     }
     part.bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| Step::Field(part.to_string()))
 }
@@ -194,6 +207,9 @@ mod tests {
             ("CarePlan.subject | Goal.subject", json!([{"reference": "Group/1"}])),
             ("Goal.extension.where(url = 'http://x/y').value", json!(["z"])),
             ("Goal.extension('http://x/y')", json!(["z"])),
+            ("Goal.target[1].due", json!([{"value": 1}])),
+            ("Goal.where(hasExtension('http://x/y')).startDate", json!(["2026"])),
+            ("Goal.where(hasExtension('http://x/z')).startDate", json!([])),
             ("Goal.telecom.where(system='email')", json!([{"system": "email", "value": "e"}])),
         ] {
             assert_eq!(Value::Array(found(expression, &goal)), expected, "{expression}");

@@ -139,10 +139,10 @@ impl<'a> Expander<'a> {
     fn of_system(&self, url: &str, include: &Value) -> Expansion {
         let concepts = list(include, "concept");
         let codes: Option<BTreeSet<String>> = if concepts.is_empty() {
-            let held = self.systems.get(url).map(|system| (*system).clone()).or_else(|| self.known.code_system(url));
+            let held = self.systems.get(url).copied().or_else(|| self.known.code_system(url));
             held.and_then(|system| {
                 let all: BTreeSet<String> = system.codes.iter().cloned().collect();
-                list(include, "filter").iter().try_fold(all, |codes, filter| filtered(codes, filter, &system))
+                list(include, "filter").iter().try_fold(all, |codes, filter| filtered(codes, filter, system))
             })
         } else {
             Some(concepts.iter().map(|concept| text(concept, "code").to_string()).collect())

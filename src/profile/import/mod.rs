@@ -4,6 +4,8 @@
 //! reason. The caller does the reading and writing of files; nothing is ever written by a path from a package.
 
 mod codes;
+mod compartment;
+mod only;
 mod parameter;
 mod read;
 mod structure;
@@ -14,7 +16,7 @@ use serde_json::Value;
 
 use super::Profiles;
 use super::facts::bare;
-use super::package::{CODE_SYSTEMS, Package, Refused, SEARCH_PARAMETERS, STRUCTURES, VALUE_SETS};
+use super::package::{CODE_SYSTEMS, COMPARTMENTS, Package, Refused, SEARCH_PARAMETERS, STRUCTURES, VALUE_SETS};
 
 pub use read::{ENTRIES_MAX, FILE_BYTES_MAX, UNPACKED_BYTES_MAX};
 
@@ -28,6 +30,16 @@ pub struct Batch {
 }
 
 impl Batch {
+    fn of(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
+        self.definitions.iter().filter(move |definition| text(definition, "resourceType") == kind)
+    }
+
+    /// This and what another was read from, as one.
+    pub fn join(&mut self, more: Batch) {
+        self.definitions.extend(more.definitions);
+        self.refused.extend(more.refused);
+    }
+
     /// One package for each publisher, told by canonical URL; for a directory that has no `package.json`.
     pub fn split(self) -> Vec<Batch> {
         if self.id.is_some() {
@@ -50,13 +62,11 @@ impl Batch {
     }
 
     /// The facts of all that can be used; `known` lends base types, code systems and value sets.
-    pub fn into_package(self, known: &Profiles) -> Package {
+    pub fn into_package(mut self, known: &Profiles) -> Package {
         let (name, version) = self.id.clone().unwrap_or_else(|| ("unnamed".into(), "0".into()));
         let mut package = Package::new(&name, &version);
-        package.refused = self.refused;
-        let of = |kind: &'static str| {
-            self.definitions.iter().filter(move |definition| text(definition, "resourceType") == kind)
-        };
+        package.refused = std::mem::take(&mut self.refused);
+        let of = |kind| self.of(kind);
         let mut bases = structure::Bases::new(known);
         let refuse = |definition: &Value, why: String| Refused { what: text(definition, "url").to_string(), why };
         let mut refused = Vec::new();
@@ -80,9 +90,16 @@ impl Batch {
         }
         let sets = codes::Expander::new(known, &systems, of("ValueSet")).all();
         let kinds = bases.kinds();
+        let named = parameter::Named::new(known, of("SearchParameter"));
         for definition in of("SearchParameter") {
-            match parameter::facts(definition, &kinds) {
+            match parameter::facts(definition, &kinds, &named) {
                 Ok(parameter) => package.add(SEARCH_PARAMETERS, &parameter),
+                Err(why) => refused.push(refuse(definition, why)),
+            }
+        }
+        for definition in of("CompartmentDefinition") {
+            match compartment::facts(definition) {
+                Ok(compartment) => package.add(COMPARTMENTS, &compartment),
                 Err(why) => refused.push(refuse(definition, why)),
             }
         }

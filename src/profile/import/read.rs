@@ -18,7 +18,7 @@ pub const UNPACKED_BYTES_MAX: u64 = 512 * 1024 * 1024;
 pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub const ENTRIES_MAX: usize = 50_000;
 
-const USED: [&str; 4] = ["StructureDefinition", "ValueSet", "CodeSystem", "SearchParameter"];
+const USED: [&str; 5] = ["StructureDefinition", "ValueSet", "CodeSystem", "SearchParameter", "CompartmentDefinition"];
 
 impl Batch {
     /// An npm-style package: a gzipped tar with `package/package.json` and definitions beside it.

@@ -312,3 +312,15 @@ fn the_bundled_facts_are_what_the_importer_makes_of_the_published_definitions() 
         known = known.with(package);
     }
 }
+
+/// `HANDOFF_R4_EXAMPLES` names the archive; `bundled` says where it comes from.
+#[test]
+fn the_clinical_types_are_what_the_importer_makes_of_the_published_package() {
+    let Some(path) = std::env::var_os("HANDOFF_R4_EXAMPLES") else {
+        return eprintln!("skipped: HANDOFF_R4_EXAMPLES names no archive");
+    };
+    let types: Vec<String> = bundled::CLINICAL.iter().map(|kind| kind.to_string()).collect();
+    let package = Batch::from_tgz(&fs::read(path).unwrap()).unwrap().only(&types).into_package(&Profiles::bundled());
+    let held = bundled::packages().into_iter().find(|held| held.name == package.name).unwrap();
+    assert!(held.files() == package.files());
+}
