@@ -136,7 +136,7 @@ fn table(test: &Test) -> &'static str {
         Test::Uri(_) | Test::UriBelow(_) => ParamKind::Uri,
         Test::Number(..) => ParamKind::Number,
         Test::Quantity { .. } => ParamKind::Quantity,
-        Test::Composite(..) => ParamKind::Composite,
+        Test::Composite(..) | Test::Near { .. } => ParamKind::Composite,
         Test::Missing(kind, _) => *kind,
         Test::Id(_) | Test::Updated(..) => ParamKind::Special,
     })

@@ -40,6 +40,12 @@ pub(super) fn passes(sql: Sql, found: &Test) -> Sql {
         Test::Uri(uri) => sql.push("x.uri = ").bind(uri.as_str()),
         Test::UriBelow(uri) => starts(sql, "x.uri", uri),
         Test::Number(prefix, low, high) => between(sql, "x.value", *prefix, *low, *high),
+        Test::Near { latitudes, longitudes } => {
+            let sql = sql.push("x.a_low >= ").bind(latitudes.0).push(" AND x.a_low <= ").bind(latitudes.1);
+            sql.push(" AND ").any(longitudes, |sql, (west, east)| {
+                sql.push("(x.a_high >= ").bind(*west).push(" AND x.a_high <= ").bind(*east).push(")")
+            })
+        }
         Test::Composite(left, right) => {
             let sql = cell(sql, &LEFT, left).push(" AND ");
             cell(sql, &RIGHT, right)

@@ -5,9 +5,11 @@
 mod assertion;
 mod bad_bundles;
 mod bad_input;
+mod chains;
 mod clinical;
 mod console;
 mod examples;
+mod finding;
 mod harness;
 mod held;
 mod log;

@@ -89,6 +89,11 @@ pub enum Test {
         system: Option<String>,
         code: Option<String>,
     },
+    /// A position between these latitudes and within one of these spans of longitude, in degrees.
+    Near {
+        latitudes: (f64, f64),
+        longitudes: Vec<(f64, f64)>,
+    },
     /// Both on values that stand together.
     Composite(Box<Test>, Box<Test>),
     Missing(ParamKind, bool),
@@ -329,6 +334,7 @@ fn one(
         (ParamKind::Uri, Some("below")) => Ok(Test::UriBelow(text.to_string())),
         (ParamKind::Number, None) => value::number(name, text),
         (ParamKind::Quantity, None) => value::quantity(name, text),
+        (ParamKind::Special, None) if param.code == "near" => value::near(name, text),
         (ParamKind::Composite, None) => {
             let values = value::parts(text);
             let ([first, second], [left, right]) = (param.parts.as_slice(), values.as_slice()) else {

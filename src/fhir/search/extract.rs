@@ -136,8 +136,16 @@ fn of_kind(kind: ParamKind, node: Node, zone: &Zone) -> Vec<IndexValue> {
         ParamKind::Uri => node.element.as_str().map(|uri| IndexValue::Uri(uri.to_string())).into_iter().collect(),
         ParamKind::Number => number(node.element).map(IndexValue::Number).into_iter().collect(),
         ParamKind::Quantity => quantity(node.element).into_iter().collect(),
-        ParamKind::Composite | ParamKind::Special => Vec::new(),
+        ParamKind::Special => position(node.element).into_iter().collect(),
+        ParamKind::Composite => Vec::new(),
     }
+}
+
+/// Where a Location is, for `near`: latitude and longitude in the two ends of a cell.
+fn position(element: Element) -> Option<IndexValue> {
+    let (low, high) = (number(element.get("latitude"))?, number(element.get("longitude"))?);
+    let cell = |low: f64, high: f64| Cell { system: String::new(), code: String::new(), low, high };
+    Some(IndexValue::Composite(cell(low, high), cell(0.0, 0.0)))
 }
 
 /// The pairs of a composite at one element (FHIR R4 search.html#combining).

@@ -135,7 +135,7 @@ impl Params {
             let parts: Option<Vec<Part>> = fact.components.iter().map(Part::of).collect();
             let is_whole = |kind| kind != ParamKind::Composite || parts.as_ref().is_some_and(|parts| parts.len() == 2);
             match (ParamKind::named(fact.kind), paths) {
-                (Some(kind), Ok(paths)) if !paths.is_empty() && is_whole(kind) && kind != ParamKind::Special => {
+                (Some(kind), Ok(paths)) if !paths.is_empty() && is_whole(kind) => {
                     let (code, url, targets) = (fact.code.to_string(), fact.url.to_string(), fact.targets.to_vec());
                     let components = fact.components.to_vec();
                     let parts = parts.unwrap_or_default();

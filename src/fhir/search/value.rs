@@ -7,6 +7,8 @@ use super::criterion::{Prefix, Test, short};
 use super::extract::fold;
 use super::query::Reading;
 
+/// Along a meridian of a sphere of the earth's mean radius, 6371 km.
+const KM_PER_DEGREE: f64 = 111.195;
 /// Most codes that one value may stand for.
 const CODES_MAX: usize = 1_000;
 
@@ -191,6 +193,43 @@ pub fn quantity(name: &str, text: &str) -> Result<Test, Issue> {
     let (system, code) = (parts.next(), parts.next());
     let some = |text: &str| (!text.is_empty()).then(|| text.to_string());
     Ok(Test::Quantity { prefix, low, high, system: system.and_then(some), code: code.and_then(some) })
+}
+
+/// `latitude|longitude|distance|units`, as the square around the circle (FHIR R4 location.html, `near`). Kilometres,
+/// and 50 of them, when nothing else is said.
+pub fn near(name: &str, text: &str) -> Result<Test, Issue> {
+    let expected = "a position such as `42.36|-71.06|11.2|km`, with a distance in km, m or [mi_us]";
+    let parts: Vec<&str> = text.split('|').collect();
+    let number = |at: usize| parts.get(at).filter(|text| !text.is_empty()).map(|text| text.parse::<f64>().ok());
+    let inside = |value: Option<Option<f64>>, bound: f64| value.flatten().filter(|value| value.abs() <= bound);
+    let (latitude, longitude) = (inside(number(0), 90.0), inside(number(1), 180.0));
+    let distance = number(2).unwrap_or(Some(50.0)).filter(|distance| distance.is_finite() && *distance >= 0.0);
+    let km = match parts.get(3).copied().unwrap_or("km") {
+        "" | "km" => Some(1.0),
+        "m" => Some(0.001),
+        "[mi_us]" | "[mi_i]" | "mi" => Some(1.609_344),
+        _ => None,
+    };
+    let (Some(latitude), Some(longitude), Some(distance), Some(km), true) =
+        (latitude, longitude, distance, km, parts.len() <= 4)
+    else {
+        return Err(unreadable(name, expected));
+    };
+    let height = distance * km / KM_PER_DEGREE;
+    let latitudes = (latitude - height, latitude + height);
+    // Degrees of longitude shrink towards the poles, where they say nothing any more.
+    let width = height / latitude.to_radians().cos().max(1e-6);
+    let (west, east) = (longitude - width, longitude + width);
+    let longitudes = if width >= 180.0 {
+        vec![(-180.0, 180.0)]
+    } else if west < -180.0 {
+        vec![(-180.0, east), (west + 360.0, 180.0)]
+    } else if east > 180.0 {
+        vec![(west, 180.0), (-180.0, east - 360.0)]
+    } else {
+        vec![(west, east)]
+    };
+    Ok(Test::Near { latitudes, longitudes })
 }
 
 /// A parameter or modifier that is not known: a warning, or an error when handling is strict.
