@@ -14,6 +14,7 @@ pub mod reference;
 pub mod resource;
 pub mod search;
 pub mod time;
+pub mod xml;
 
 pub use element::{Coding, Element};
 pub use outcome::{Issue, Outcome, Severity};
