@@ -16,7 +16,7 @@ use crate::gateway::{self, Change, Context};
 
 use super::asked::{Address, Asked, bytes, resource};
 use super::error::Problem;
-use super::{answer, audit_event, instance};
+use super::{answer, audit_event, format, instance};
 
 type Pairs = Vec<(String, String)>;
 
@@ -55,9 +55,14 @@ pub async fn search_by_post(
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
-    let form = bytes(&ctx, body).await?;
-    pairs.extend(form_urlencoded::parse(&form).into_owned());
-    answer_search(&ctx, &asked, &kind, &pairs).await
+    let form: Pairs = form_urlencoded::parse(&bytes(&ctx, body).await?).into_owned().collect();
+    let wanted = format::of_form(&form)?;
+    pairs.extend(form);
+    let mut response = answer_search(&ctx, &asked, &kind, &pairs).await?;
+    if let Some(wanted) = wanted {
+        response.extensions_mut().insert(wanted);
+    }
+    Ok(response)
 }
 
 async fn answer_search(

@@ -7,6 +7,7 @@ mod bad_bundles;
 mod bad_input;
 mod console;
 mod examples;
+mod formats;
 mod harness;
 mod held;
 mod log;
