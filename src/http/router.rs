@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 
 use crate::gateway::Context;
 
-use super::{asked, bundle, instance, public, token, types, validate};
+use super::{asked, bundle, format, instance, public, token, types, validate};
 
 pub fn router(ctx: Arc<Context>) -> Router {
     Router::new()
@@ -32,6 +32,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/ready", get(public::ready))
         .method_not_allowed_fallback(public::wrong_method)
         .fallback(public::nothing_here)
+        .layer(from_fn_with_state(ctx.clone(), format::negotiate))
         .layer(from_fn_with_state(ctx.clone(), asked::request_id))
         .with_state(ctx)
 }

@@ -16,7 +16,7 @@ use crate::gateway::{self, Change, Context, Row, Scope, Search};
 
 use super::asked::{Address, Asked, bytes, resource};
 use super::error::Problem;
-use super::{answer, audit_event, instance};
+use super::{answer, audit_event, format, instance};
 
 type Pairs = Vec<(String, String)>;
 
@@ -44,31 +44,18 @@ pub async fn search(
     Query(pairs): Query<Pairs>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    answer_search(&ctx, &asked, &kind, &pairs).await
+    searched(&ctx, &asked, Scope::Type(&kind), &pairs).await
 }
 
 /// `POST [type]/_search`: the parameters of the address and of the form together (FHIR R4 search.html#Introduction).
 pub async fn search_by_post(
     State(ctx): State<Arc<Context>>,
     Address(kind): Address<String>,
-    Query(mut pairs): Query<Pairs>,
+    Query(pairs): Query<Pairs>,
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
-    pairs.extend(form(&ctx, body).await?);
-    answer_search(&ctx, &asked, &kind, &pairs).await
-}
-
-async fn answer_search(
-    ctx: &Context,
-    asked: &Asked,
-    kind: &str,
-    pairs: &[(String, String)],
-) -> Result<Response, Problem> {
-    if kind == "AuditEvent" {
-        return audit_event::search(ctx, asked, pairs).await;
-    }
-    searched(ctx, asked, Scope::Type(kind), pairs).await
+    by_form(&ctx, &asked, Scope::Type(&kind), pairs, body).await
 }
 
 /// `GET [base]?_type=…`: several types at once.
@@ -82,12 +69,11 @@ pub async fn search_all(
 
 pub async fn search_all_by_post(
     State(ctx): State<Arc<Context>>,
-    Query(mut pairs): Query<Pairs>,
+    Query(pairs): Query<Pairs>,
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
-    pairs.extend(form(&ctx, body).await?);
-    searched(&ctx, &asked, Scope::System, &pairs).await
+    by_form(&ctx, &asked, Scope::System, pairs, body).await
 }
 
 /// `GET [base]/Patient/7/CarePlan`, and `*` for all types.
@@ -104,17 +90,31 @@ pub async fn search_compartment(
 pub async fn search_compartment_by_post(
     State(ctx): State<Arc<Context>>,
     Address((owner, id, kind)): Address<(String, String, String)>,
-    Query(mut pairs): Query<Pairs>,
+    Query(pairs): Query<Pairs>,
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
-    pairs.extend(form(&ctx, body).await?);
-    let scope = Scope::Compartment { owner: (&owner, &id), kind: Some(&kind) };
-    searched(&ctx, &asked, scope, &pairs).await
+    let scope =
+        Scope::Compartment { owner: (&owner, &id), kind: Some(&kind).filter(|kind| *kind != "*").map(String::as_str) };
+    by_form(&ctx, &asked, scope, pairs, body).await
 }
 
-async fn form(ctx: &Context, body: Body) -> Result<Pairs, Problem> {
-    Ok(form_urlencoded::parse(&bytes(ctx, body).await?).into_owned().collect())
+/// The parameters of the address and of the form together; `_format` may stand in either.
+async fn by_form(
+    ctx: &Context,
+    asked: &Asked,
+    scope: Scope<'_>,
+    mut pairs: Pairs,
+    body: Body,
+) -> Result<Response, Problem> {
+    let form: Pairs = form_urlencoded::parse(&bytes(ctx, body).await?).into_owned().collect();
+    let wanted = format::of_form(&form)?;
+    pairs.extend(form);
+    let mut response = searched(ctx, asked, scope, &pairs).await?;
+    if let Some(wanted) = wanted {
+        response.extensions_mut().insert(wanted);
+    }
+    Ok(response)
 }
 
 async fn searched(
@@ -123,6 +123,9 @@ async fn searched(
     scope: Scope<'_>,
     pairs: &[(String, String)],
 ) -> Result<Response, Problem> {
+    if matches!(scope, Scope::Type("AuditEvent")) {
+        return audit_event::search(ctx, asked, pairs).await;
+    }
     let search = Search { scope, pairs, base: &asked.base, strict: asked.prefer.strict };
     let found = gateway::search(ctx, &asked.caller, &asked.request, &search).await?;
     Ok(answer::json(StatusCode::OK, searchset(&asked.base, found)))

@@ -19,6 +19,7 @@ mod overlay;
 mod package;
 mod pointing;
 mod primitive;
+mod shape;
 mod table;
 mod terminology;
 mod walk;

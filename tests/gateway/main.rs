@@ -10,6 +10,7 @@ mod clinical;
 mod console;
 mod examples;
 mod finding;
+mod formats;
 mod harness;
 mod held;
 mod log;
