@@ -1,6 +1,10 @@
 -- Chains and includes lead to a resource by its type and id alone.
 CREATE INDEX resource_id ON resource (kind, id);
 
+-- A person's resources of a type, by key, without a look at the rows.
+DROP INDEX resource_person;
+CREATE INDEX resource_person ON resource (bucket, patient, kind, id);
+
 -- Values that stand together: each of the two as code, system, and the ends of a span (a quantity's are one).
 CREATE TABLE idx_composite (
     bucket      INTEGER  NOT NULL,

@@ -6,7 +6,7 @@ use crate::fhir::search::{ParamKind, Query, SortBy, SortKey};
 use super::after::{After, Key};
 use super::criterion::{self, Asked, table_of};
 use super::db::Cell;
-use super::resource::{Stored, buckets};
+use super::resource::{Stored, of_person};
 use super::sql::Sql;
 use super::{Fault, Store, reach};
 
@@ -111,10 +111,11 @@ impl Store {
             None => sql.push(" FROM resource r WHERE "),
             Some(patient) => {
                 let bucket = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
-                // A resource that names several people lives in the first one's bucket. CROSS keeps SQLite to the
-                // one or two buckets, where it would else count through all rows of a type.
-                buckets(sql.push(" FROM "), bucket, patient)
-                    .push(" home CROSS JOIN resource r WHERE r.bucket = home.bucket AND ")
+                // CROSS keeps SQLite to the person's rows, where it would else count through all of a type.
+                let kinds: Vec<&str> = query.kinds.iter().map(String::as_str).collect();
+                of_person(sql.push(" FROM "), bucket, patient, &kinds).push(
+                    " p CROSS JOIN resource r WHERE r.bucket = p.bucket AND r.kind = p.kind AND r.id = p.id AND ",
+                )
             }
         };
         Ok(matching_rows(sql, query, within))
