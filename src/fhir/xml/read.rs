@@ -290,8 +290,18 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
             self.stray(attribute.local, "an attribute that this element has not");
         }
         let begun = self.at;
+        let found = if tag.is_empty { None } else { self.only_resource()? };
+        if found.is_none() {
+            self.at = begun;
+            self.say(Issue::error("structure", "empty", "expected a resource"));
+        }
+        Ok(found.unwrap_or_default())
+    }
+
+    /// The one resource before the end tag; `Null` for one that could not be read.
+    fn only_resource(&mut self) -> Result<Option<Value>, Stop> {
         let mut found = None;
-        while !tag.is_empty {
+        loop {
             match self.next()? {
                 Event::Start(_) | Event::Empty(_) => {
                     let inner = self.tag()?;
@@ -304,19 +314,14 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
                         self.say(Issue::error("structure", "cardinality-max", "expected one resource"));
                         self.skip(&inner)?;
                     } else {
-                        found = Some(self.resource(&inner)?);
+                        found = Some(self.resource(&inner)?.unwrap_or_default());
                     }
                     self.scope.leave();
                 }
-                Event::End(_) => break,
+                Event::End(_) => return Ok(found),
                 other => self.between(&other)?,
             }
         }
-        if found.is_none() {
-            self.at = begun;
-            self.say(Issue::error("structure", "empty", "expected a resource"));
-        }
-        Ok(found.flatten().unwrap_or_default())
     }
 
     /// What may stand between elements and says nothing.
