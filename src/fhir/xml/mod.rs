@@ -10,7 +10,9 @@
 //! attributes and namespaces, and one pass over the text.
 
 mod chars;
+mod member;
 mod narrative;
+mod problems;
 mod read;
 mod scope;
 mod tag;

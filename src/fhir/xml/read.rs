@@ -3,13 +3,13 @@
 //! One pass over the text, each element looked up in the definitions as it comes. What is well-formed and wrong is
 //! gathered and reading goes on behind it; where the text is not well-formed it ends.
 
-use std::collections::HashMap;
-
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::chars::{self, ENTITY};
+use super::member::{Member, scalar};
+use super::problems::{Problems, shown};
 use super::scope::{Namespace, Scope};
 use super::tag::{self, Tag};
 use super::{Content, FHIR, Field, Shape, Shapes, narrative};
@@ -17,11 +17,7 @@ use crate::fhir::outcome::Issue;
 use crate::fhir::read::DEPTH_MAX;
 use crate::fhir::resource::Resource;
 
-/// Most problems that are gathered before reading ends.
-const ISSUES_MAX: usize = 100;
 const MANY: &str = "reading ended here: there may be more problems behind";
-/// Most of a name that a message repeats.
-const SHOWN_CHARS_MAX: usize = 64;
 
 /// One resource.
 ///
@@ -37,35 +33,19 @@ pub fn resource(bytes: &[u8], shapes: &impl Shapes) -> Result<Resource, Vec<Issu
     let mut reading = Reading::new(text, shapes);
     let found = reading.document();
     match found {
-        Err(Stop(MANY)) => reading.issues.push((reading.at, Issue::information("more-issues", MANY))),
-        Err(Stop(phrase)) => reading.issues.push((reading.at, malformed(phrase))),
+        Err(Stop(MANY)) => reading.problems.say_of_all(reading.at, Issue::information("more-issues", MANY)),
+        Err(Stop(phrase)) => reading.problems.say_of_all(reading.at, malformed(phrase)),
         Ok(_) => {}
     }
-    if reading.issues.is_empty() {
+    if reading.problems.is_empty() {
         let nothing = || vec![Issue::structure("expected a FHIR resource as XML")];
         return found.ok().flatten().and_then(Resource::from_value).ok_or_else(nothing);
     }
-    Err(placed(text, reading.issues))
+    Err(reading.problems.placed_in(text))
 }
 
 fn malformed(phrase: &str) -> Issue {
     Issue::structure(format!("the body is not well-formed XML as FHIR has it: {phrase}"))
-}
-
-/// Each issue with its line and column; one pass, because they lie in the order of the text.
-fn placed(text: &str, issues: Vec<(usize, Issue)>) -> Vec<Issue> {
-    let (mut line, mut begun, mut seen) = (1, 0, 0);
-    let place = |(at, issue): (usize, Issue)| {
-        let at = at.clamp(seen, text.len());
-        for (offset, byte) in text.bytes().enumerate().take(at).skip(seen) {
-            if byte == b'\n' {
-                (line, begun) = (line + 1, offset + 1);
-            }
-        }
-        seen = at;
-        issue.located(format!("line {line}, column {}", at - begun + 1))
-    };
-    issues.into_iter().map(place).collect()
 }
 
 /// The text is not well-formed, or too much of something: nothing behind this can be read.
@@ -84,28 +64,16 @@ struct Reading<'x, 's, S> {
     scope: Scope<'x>,
     /// Where the event that is looked at begins.
     at: usize,
-    /// From the resource to the element: `name`, `[0]`.
-    kind: String,
-    steps: Vec<(&'s str, Option<usize>)>,
     /// Nesting of the JSON, which is what the rest of the house bounds.
     depth: usize,
-    issues: Vec<(usize, Issue)>,
-}
-
-/// What was gathered of one field of an object.
-struct Member<'s> {
-    field: Field<'s>,
-    values: Vec<Value>,
-    /// Ids and extensions beside primitive values.
-    beside: Vec<Value>,
+    problems: Problems<'s>,
 }
 
 impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
     fn new(text: &'x str, shapes: &'s S) -> Self {
         let mut events = Reader::from_str(text);
         events.config_mut().check_comments = true;
-        let (scope, kind) = (Scope::default(), String::new());
-        Reading { shapes, text, events, scope, at: 0, kind, steps: Vec::new(), depth: 0, issues: Vec::new() }
+        Reading { shapes, text, events, scope: Scope::default(), at: 0, depth: 0, problems: Problems::default() }
     }
 
     fn document(&mut self) -> Result<Option<Value>, Stop> {
@@ -124,7 +92,7 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
                         self.say(Issue::error("structure", "namespace", text));
                         return Ok(None);
                     }
-                    self.kind = shown(tag.local);
+                    self.problems.kind = shown(tag.local);
                     found = self.resource(&tag)?;
                     self.scope.leave();
                 }
@@ -200,7 +168,6 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
             return Ok(());
         }
         let mut members: Vec<Member<'s>> = Vec::new();
-        let mut places: HashMap<&'s str, usize> = HashMap::new();
         let mut last = 0;
         loop {
             match self.next()? {
@@ -212,8 +179,10 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
                             self.out_of_order(&field);
                         }
                         last = last.max(field.order);
-                        let place = *places.entry(field.json).or_insert_with(|| {
-                            members.push(Member { field, values: Vec::new(), beside: Vec::new() });
+                        // Nearly always the last; never more than the definition has fields.
+                        let place = members.iter().rposition(|member| member.field.json == field.json);
+                        let place = place.unwrap_or_else(|| {
+                            members.push(Member::new(field));
                             members.len() - 1
                         });
                         self.member(&tag, &mut members[place])?;
@@ -227,7 +196,7 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
             }
         }
         for member in members {
-            place(member, object);
+            member.place(object);
         }
         Ok(())
     }
@@ -243,21 +212,21 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
         if namespace != wanted {
             let uri = if wanted == Namespace::Fhir { FHIR } else { super::XHTML };
             let text = format!("`{}`: expected it in the namespace `{uri}`", shown(tag.local));
-            self.say_below(tag.local, Issue::error("structure", "namespace", text));
+            self.problems.say_below(self.at, tag.local, Issue::error("structure", "namespace", text));
             return Ok(None);
         }
         if field.is_none() {
             let expected = self.shapes.expected(shape, tag.local);
             let text = format!("`{}` is no element of {}{expected}", shown(tag.local), shape.type_name);
-            self.say_below(tag.local, Issue::error("structure", "unknown-element", text));
+            self.problems.say_below(self.at, tag.local, Issue::error("structure", "unknown-element", text));
         }
         Ok(field)
     }
 
     fn member(&mut self, tag: &Tag<'x>, member: &mut Member<'s>) -> Result<(), Stop> {
         let field = member.field;
-        let item = member.values.len();
-        self.steps.push((field.name, field.is_list.then_some(item)));
+        let item = member.count();
+        self.problems.enter(field.name, field.is_list.then_some(item));
         let levels = 1 + usize::from(field.is_list);
         self.depth += levels;
         if self.depth >= DEPTH_MAX {
@@ -267,10 +236,9 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
             self.say(Issue::error("structure", "cardinality-max", format!("`{}` may occur once", field.json)));
         }
         let (value, beside) = self.content(tag, &field)?;
-        member.values.push(value);
-        member.beside.push(beside);
+        member.add(value, beside);
         self.depth -= levels;
-        self.steps.pop();
+        self.problems.leave();
         Ok(())
     }
 
@@ -300,7 +268,10 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
                 self.object(tag, Shape::ELEMENT, Some(&mut value), &mut beside)?;
                 self.at = begun;
                 let value = match value {
-                    Some(text) => self.scalar(text, field.content),
+                    Some(text) => scalar(text, field.content).unwrap_or_else(|expected| {
+                        self.say(Issue::error("value", "format", expected));
+                        Value::Null
+                    }),
                     None if beside.is_empty() => {
                         let text = "expected a `value`, an `id` or an extension";
                         self.say(Issue::error("structure", "empty", text));
@@ -319,8 +290,18 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
             self.stray(attribute.local, "an attribute that this element has not");
         }
         let begun = self.at;
+        let found = if tag.is_empty { None } else { self.only_resource()? };
+        if found.is_none() {
+            self.at = begun;
+            self.say(Issue::error("structure", "empty", "expected a resource"));
+        }
+        Ok(found.unwrap_or_default())
+    }
+
+    /// The one resource before the end tag; `Null` for one that could not be read.
+    fn only_resource(&mut self) -> Result<Option<Value>, Stop> {
         let mut found = None;
-        while !tag.is_empty {
+        loop {
             match self.next()? {
                 Event::Start(_) | Event::Empty(_) => {
                     let inner = self.tag()?;
@@ -333,39 +314,14 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
                         self.say(Issue::error("structure", "cardinality-max", "expected one resource"));
                         self.skip(&inner)?;
                     } else {
-                        found = Some(self.resource(&inner)?);
+                        found = Some(self.resource(&inner)?.unwrap_or_default());
                     }
                     self.scope.leave();
                 }
-                Event::End(_) => break,
+                Event::End(_) => return Ok(found),
                 other => self.between(&other)?,
             }
         }
-        if found.is_none() {
-            self.at = begun;
-            self.say(Issue::error("structure", "empty", "expected a resource"));
-        }
-        Ok(found.flatten().unwrap_or_default())
-    }
-
-    fn scalar(&mut self, text: String, content: Content) -> Value {
-        let expected = match content {
-            Content::Boolean => match text.as_str() {
-                "true" => return true.into(),
-                "false" => return false.into(),
-                _ => "`true` or `false`",
-            },
-            // serde_json takes what is a number in JSON, which is what FHIR's regular expressions say too.
-            Content::Number => match text.parse::<Number>() {
-                Ok(number) if !text.starts_with(tag::is_space) && !text.ends_with(tag::is_space) => {
-                    return Value::Number(number);
-                }
-                _ => "a number such as `7` or `1.50`",
-            },
-            _ => return text.into(),
-        };
-        self.say(Issue::error("value", "format", format!("expected {expected} as `value`")));
-        Value::Null
     }
 
     /// What may stand between elements and says nothing.
@@ -391,7 +347,7 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
 
     fn next(&mut self) -> Result<Event<'x>, Stop> {
         self.at = self.position();
-        if self.issues.len() >= ISSUES_MAX {
+        if self.problems.is_full() {
             return Err(Stop(MANY));
         }
         self.events.read_event().map_err(|error| {
@@ -431,48 +387,11 @@ impl<'x, 's, S: Shapes> Reading<'x, 's, S> {
 
     fn out_of_order(&mut self, field: &Field) {
         let text = format!("`{}` stands too late: expected the elements in the order of the definition", field.json);
-        self.say_below(field.name, Issue::error("structure", "order", text));
-    }
-
-    fn say_below(&mut self, name: &str, issue: Issue) {
-        let place = format!("{}.{}", self.expression(), shown(name));
-        self.issues.push((self.at, issue.at(place)));
+        self.problems.say_below(self.at, field.name, Issue::error("structure", "order", text));
     }
 
     fn say(&mut self, issue: Issue) {
-        let place = self.expression();
-        self.issues.push((self.at, issue.at(place)));
-    }
-
-    /// FHIRPath of the element: `CarePlan.activity[0].detail`.
-    fn expression(&self) -> String {
-        let mut text = self.kind.clone();
-        for (name, item) in &self.steps {
-            text.push('.');
-            text.push_str(name);
-            if let Some(item) = item {
-                text.push_str(&format!("[{item}]"));
-            }
-        }
-        text
-    }
-}
-
-/// Puts a member into its object: values, and beside them as `_name` what is left of primitives.
-fn place(member: Member, object: &mut Map<String, Value>) {
-    let Member { field, mut values, mut beside } = member;
-    let has_value = values.iter().any(|value| !value.is_null());
-    let has_beside = beside.iter().any(|value| !value.is_null());
-    let sibling = format!("_{}", field.json);
-    let mut put = |name: &str, list: &mut Vec<Value>| {
-        let value = if field.is_list { Value::Array(std::mem::take(list)) } else { list.swap_remove(0) };
-        object.insert(name.into(), value);
-    };
-    if has_value {
-        put(field.json, &mut values);
-    }
-    if has_beside {
-        put(&sibling, &mut beside);
+        self.problems.say(self.at, issue);
     }
 }
 
@@ -490,9 +409,4 @@ fn phrase(error: &quick_xml::Error) -> Stop {
         quick_xml::Error::Syntax(_) => "expected the end of a tag, comment or section",
         _ => "expected well-formed XML",
     })
-}
-
-/// A name as a message repeats it.
-fn shown(name: &str) -> String {
-    name.chars().take(SHOWN_CHARS_MAX).collect()
 }

@@ -2,12 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use super::problems::{Problems, shown};
 use super::{Content, FHIR, Field, Shape, Shapes, chars, narrative};
 use crate::fhir::outcome::Issue;
 
 const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
-/// Most problems that are gathered.
-const ISSUES_MAX: usize = 100;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
@@ -25,26 +24,26 @@ pub struct Layout {
 /// XHTML.
 pub fn text(resource: &Value, shapes: &impl Shapes, layout: Layout) -> Result<String, Vec<Issue>> {
     let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or("Resource");
-    let (out, steps, issues) = (DECLARATION.to_string(), Vec::new(), Vec::new());
-    let mut writing = Writing { shapes, layout, out, kind, steps, issues };
+    let mut problems = Problems::default();
+    problems.kind = shown(kind);
+    let mut writing = Writing { shapes, layout, out: DECLARATION.to_string(), level: 0, problems };
     writing.resource(resource, true);
-    if writing.issues.is_empty() {
-        if layout.is_pretty {
-            writing.out.push('\n');
-        }
-        return Ok(writing.out);
+    if !writing.problems.is_empty() {
+        return Err(writing.problems.into_issues());
     }
-    writing.issues.truncate(ISSUES_MAX);
-    Err(writing.issues)
+    if layout.is_pretty {
+        writing.out.push('\n');
+    }
+    Ok(writing.out)
 }
 
-struct Writing<'v, 's, S> {
+struct Writing<'s, S> {
     shapes: &'s S,
     layout: Layout,
     out: String,
-    kind: &'v str,
-    steps: Vec<(&'s str, Option<usize>)>,
-    issues: Vec<Issue>,
+    /// Nesting of the tags.
+    level: usize,
+    problems: Problems<'s>,
 }
 
 /// A field with its value and what stands beside it.
@@ -56,7 +55,7 @@ struct Member<'v, 's> {
 
 const NULL: &Value = &Value::Null;
 
-impl<'v, 's, S: Shapes> Writing<'v, 's, S> {
+impl<'v, 's, S: Shapes> Writing<'s, S> {
     fn resource(&mut self, resource: &'v Value, is_root: bool) {
         let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or("");
         let (Some(object), Some(shape)) = (resource.as_object(), self.shapes.resource(kind)) else {
@@ -113,19 +112,21 @@ impl<'v, 's, S: Shapes> Writing<'v, 's, S> {
         self.out.push(' ');
         self.out.push_str(field.json);
         self.out.push_str("=\"");
-        self.steps.push((field.name, None));
+        self.problems.enter(field.name, None);
         self.value(text);
-        self.steps.pop();
+        self.problems.leave();
         self.out.push('"');
     }
 
     fn member(&mut self, member: &Member<'v, 's>) {
         let (values, beside) = (items(member.value), items(member.beside));
         for item in 0..values.len().max(beside.len()) {
-            self.steps.push((member.field.name, member.value.is_array().then_some(item)));
+            self.problems.enter(member.field.name, member.field.is_list.then_some(item));
+            self.level += 1;
             self.line();
             self.element(&member.field, values.get(item).unwrap_or(NULL), beside.get(item).unwrap_or(NULL));
-            self.steps.pop();
+            self.level -= 1;
+            self.problems.leave();
         }
     }
 
@@ -141,9 +142,9 @@ impl<'v, 's, S: Shapes> Writing<'v, 's, S> {
         match (field.content, value) {
             (Content::Resource, resource) => {
                 self.out.push('>');
-                self.steps.push(("", None));
+                self.level += 1;
                 self.resource(resource, false);
-                self.steps.pop();
+                self.level -= 1;
                 self.line();
                 self.end(field.json);
             }
@@ -185,7 +186,7 @@ impl<'v, 's, S: Shapes> Writing<'v, 's, S> {
     fn line(&mut self) {
         if self.layout.is_pretty {
             self.out.push('\n');
-            self.out.extend(std::iter::repeat_n("  ", self.steps.len()));
+            self.out.extend(std::iter::repeat_n("  ", self.level));
         }
     }
 
@@ -194,16 +195,8 @@ impl<'v, 's, S: Shapes> Writing<'v, 's, S> {
     }
 
     fn say(&mut self, issue: Issue) {
-        let mut place = self.kind.to_string();
-        for (name, item) in self.steps.iter().filter(|(name, _)| !name.is_empty()) {
-            place.push('.');
-            place.push_str(name);
-            if let Some(item) = item {
-                place.push_str(&format!("[{item}]"));
-            }
-        }
-        if self.issues.len() < ISSUES_MAX {
-            self.issues.push(issue.at(place));
+        if !self.problems.is_full() {
+            self.problems.say(0, issue);
         }
     }
 }
