@@ -122,6 +122,23 @@ impl Db {
         }
     }
 
+    /// The steps of a statement that is not run. PostgreSQL is kept from reading whole tables where there is any other
+    /// way, as it would for tables that are almost empty.
+    pub async fn plan(&self, sql: Sql) -> Result<Vec<String>, Fault> {
+        match self {
+            Db::Sqlite { file, .. } => {
+                let rows = file.fetch(sql.led_by("EXPLAIN QUERY PLAN "))?;
+                Ok(rows.iter().map(|row| row.text(3)).collect())
+            }
+            Db::Postgres(pool) => {
+                let mut transaction = postgres::begin(pool).await?;
+                postgres::execute(&mut transaction, Sql::new("SET LOCAL enable_seqscan = off")).await?;
+                let rows = postgres::fetch(&mut transaction, sql.led_by("EXPLAIN ")).await?;
+                Ok(rows.iter().map(|row| row.text(0)).collect())
+            }
+        }
+    }
+
     pub async fn begin(&self) -> Result<Transaction, Fault> {
         match self {
             Db::Sqlite { file, .. } => file.begin().await.map(Transaction::Sqlite),

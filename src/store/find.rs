@@ -53,6 +53,18 @@ impl Store {
         Ok(self.db.fetch(sql).await?.first().map_or(0, |row| row.int(0)))
     }
 
+    /// How the database would go about a page and its count, step by step: what an operator looks at when a search is
+    /// slow, and what a test holds to indexes.
+    pub async fn plans(&self, query: &Query, within: &Reach) -> Result<Vec<Vec<String>>, Fault> {
+        let page = if query.order.is_empty() {
+            self.by_time(query, within, true, None).await?
+        } else {
+            self.by_keys(query, within, &query.order, None).await?
+        };
+        let count = self.matching(Sql::new("SELECT COUNT(*)"), query, within).await?;
+        Ok(vec![self.db.plan(page.bind(50_i64)).await?, self.db.plan(count).await?])
+    }
+
     /// The common order, read from the index that is in it.
     async fn by_time(
         &self,
@@ -113,9 +125,8 @@ impl Store {
                 let bucket = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
                 // CROSS keeps SQLite to the person's rows, where it would else count through all of a type.
                 let kinds: Vec<&str> = query.kinds.iter().map(String::as_str).collect();
-                of_person(sql.push(" FROM "), bucket, patient, &kinds).push(
-                    " p CROSS JOIN resource r WHERE r.bucket = p.bucket AND r.kind = p.kind AND r.id = p.id AND ",
-                )
+                of_person(sql.push(" FROM "), bucket, patient, &kinds)
+                    .push(" p CROSS JOIN resource r WHERE r.bucket = p.bucket AND r.kind = p.kind AND r.id = p.id AND ")
             }
         };
         Ok(matching_rows(sql, query, within))

@@ -72,7 +72,11 @@ async fn main() {
             while gateway::number(&ctx).await.unwrap() > 0 {}
         }
         let grown = people.len() * EACH - before;
-        println!("\n{} resources ({:.0}/s brought in)", people.len() * EACH, grown as f64 / began.elapsed().as_secs_f64());
+        println!(
+            "\n{} resources ({:.0}/s brought in)",
+            people.len() * EACH,
+            grown as f64 / began.elapsed().as_secs_f64()
+        );
         let costs = search(&ctx, &caller, &people).await;
         for (at, ((kind, query), cost)) in SEARCHES.iter().zip(&costs).enumerate() {
             let ratio = first.get(at).map_or(String::new(), |first| {
