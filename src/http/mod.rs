@@ -6,6 +6,7 @@ mod answer;
 mod asked;
 mod audit_event;
 mod bundle;
+mod described;
 mod error;
 mod instance;
 mod prefer;

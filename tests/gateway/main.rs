@@ -5,6 +5,7 @@
 mod assertion;
 mod bad_bundles;
 mod bad_input;
+mod capability;
 mod clinical;
 mod console;
 mod examples;

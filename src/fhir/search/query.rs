@@ -15,7 +15,7 @@ use super::value::{alternatives, date, quantity, range, reference, token, unknow
 pub const COUNT_MAX: usize = 1_000;
 const COUNT_DEFAULT: usize = 50;
 /// Most parameters, and most values of one, that a query may have.
-const FILTERS_MAX: usize = 64;
+pub const FILTERS_MAX: usize = 64;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
