@@ -4,6 +4,7 @@
 //! asks the router for every line of them. Which search parameters there are is `search::Params`' to say.
 
 use super::interaction::Interaction;
+use super::search::ParamKind;
 
 /// Types that the server alone writes (rules.md 18): rendered from the log, without versions, and found by no more
 /// parameters than these.
@@ -150,6 +151,19 @@ pub const RESULTS: [Common; 8] = [
     },
     Common { name: "_format", about: "`json` or `xml`; beats the Accept header.", example: "_format=json" },
 ];
+
+/// What may follow the name of a parameter, behind a colon (FHIR R4 search.html#modifiers). A reference's may also be
+/// a type: `subject:Patient`.
+pub fn modifiers(kind: ParamKind) -> &'static [&'static str] {
+    match kind {
+        ParamKind::Token => &["missing", "not", "text", "of-type", "in", "not-in", "above", "below"],
+        ParamKind::Reference => &["missing", "identifier"],
+        ParamKind::Text => &["missing", "exact", "contains"],
+        ParamKind::Uri => &["missing", "above", "below"],
+        ParamKind::Date | ParamKind::Number | ParamKind::Quantity => &["missing"],
+        ParamKind::Composite | ParamKind::Special => &[],
+    }
+}
 
 /// What is written and read, by the names that `_format` takes.
 pub const FORMATS: [&str; 5] =

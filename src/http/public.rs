@@ -12,11 +12,18 @@ use crate::fhir::capability::statement;
 use crate::gateway::{Context, Error, No};
 
 use super::error::Problem;
-use super::{answer, asked, described, token};
+use super::{answer, asked, described, openapi, token};
 
 pub async fn metadata(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Response {
     let base = described::base(&ctx, &headers);
     answer::json(StatusCode::OK, described::kept(&ctx, "statement", &base, |of| statement(of).to_string()))
+}
+
+/// The same for tools that know HTTP and not FHIR.
+pub async fn openapi(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Response {
+    let base = described::base(&ctx, &headers);
+    let text = described::kept(&ctx, "openapi", &base, |of| openapi::document(of, &ctx.profiles).to_string());
+    token::open_text(text)
 }
 
 /// SMART App Launch 2.2, conformance.

@@ -10,7 +10,7 @@ use crate::harness::{Actor, On, TestGateway, start};
 use crate::on_both;
 
 /// What other rooms are building and the statement declares already; whoever brings it takes it out of here.
-const AWAITED: [&str; 12] = [
+const AWAITED: [&str; 13] = [
     "patch",
     "history-type",
     "history-system",
@@ -23,6 +23,7 @@ const AWAITED: [&str; 12] = [
     "special",
     "_type",
     "include",
+    "modifier",
 ];
 
 /// What the roles ask for and the server does not have.
@@ -165,12 +166,12 @@ fn value(kind: &str) -> &'static str {
     }
 }
 
-fn is_awaited(name: &str) -> bool {
+pub fn is_awaited(name: &str) -> bool {
     AWAITED.contains(&name)
 }
 
 /// Asked, whether it is answered at all; what there is nothing of is an answer.
-async fn is_answered(actor: &Actor, method: &str, path: &str) -> bool {
+pub async fn is_answered(actor: &Actor, method: &str, path: &str) -> bool {
     let kind = path.split('/').nth(2).unwrap_or("").split('?').next().unwrap();
     let body = (method != "GET" && method != "DELETE").then(|| json!({"resourceType": kind, "id": "none"}).to_string());
     let headers: &[(&str, &str)] = &[("prefer", "handling=strict")];

@@ -8,6 +8,7 @@ mod bad_input;
 mod capability;
 mod clinical;
 mod console;
+mod docs;
 mod examples;
 mod harness;
 mod held;
