@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod capability;
 pub mod element;
 pub mod interaction;
+pub mod offer;
 pub mod outcome;
 pub mod read;
 pub mod reference;

@@ -29,7 +29,7 @@ pub struct Context {
     clients: Mutex<HashMap<String, (Instant, Client)>>,
     partners: Mutex<Option<(Instant, Arc<Vec<Partner>>)>>,
     tokens: Mutex<HashMap<[u8; 32], Claims>>,
-    /// The CapabilityStatement by the address it was asked at; few, since a Host can be anything.
+    /// The CapabilityStatement and its like by the address they were asked at; few, since a Host can be anything.
     statements: Mutex<HashMap<String, Arc<String>>>,
 }
 
@@ -163,7 +163,7 @@ impl Context {
         Ok(partners)
     }
 
-    /// The CapabilityStatement that was made for an address.
+    /// The CapabilityStatement, or its like, that was made for an address.
     pub fn described(&self, base: &str) -> Option<Arc<String>> {
         locked(&self.statements).get(base).cloned()
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::auth::{Caller, Way};
 use crate::consent::{Action, Released};
 use crate::fhir::interaction::Interaction;
+use crate::fhir::offer::offers;
 use crate::fhir::reference::is_id;
 use crate::fhir::{Issue, Resource};
 use crate::store::Stored;
@@ -251,8 +252,8 @@ async fn roles(ctx: &Context, caller: &Caller, current: &Stored, new: &Resource)
 
 /// Whether the type exists, is for partners to write, and the scopes cover it.
 fn writable(ctx: &Context, caller: &Caller, interaction: Interaction, kind: &str) -> Result<(), Error> {
-    if kind == "AuditEvent" {
-        let text = "AuditEvents are written by the server alone";
+    if !offers(kind, interaction) {
+        let text = format!("`{kind}` is written by the server alone");
         return Err(Error::one(No::NotOffered, Issue::error("not-supported", "server-writes", text)));
     }
     read::allowed(ctx, caller, interaction, kind)

@@ -29,23 +29,50 @@ impl Problem {
     }
 }
 
+pub fn code(no: No) -> StatusCode {
+    match no {
+        No::Unreadable => StatusCode::BAD_REQUEST,
+        No::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        No::Unknown => StatusCode::NOT_FOUND,
+        No::Gone => StatusCode::GONE,
+        No::NotYours => StatusCode::FORBIDDEN,
+        No::Stale => StatusCode::PRECONDITION_FAILED,
+        No::Unconditional => StatusCode::PRECONDITION_REQUIRED,
+        No::Conflict => StatusCode::CONFLICT,
+        No::NotOffered => StatusCode::METHOD_NOT_ALLOWED,
+        No::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        No::WrongFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        No::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        No::Unauthenticated => StatusCode::UNAUTHORIZED,
+    }
+}
+
+/// What each means to the sender, for the documentation; by status.
+pub const REFUSALS: [(No, &str); 13] = [
+    (No::Unreadable, "The address, a parameter, a header or the body cannot be read."),
+    (No::Unauthenticated, "There is no token, or it is not good."),
+    (
+        No::NotYours,
+        "The token's scopes leave it out, or it was brought in by another partner and cannot be changed by you.",
+    ),
+    (No::Unknown, "It does not exist, or you may not know of it: the answer is the same."),
+    (No::NotOffered, "Not offered for this type or at this address."),
+    (No::NotAcceptable, "You can take no format that is written here."),
+    (No::Conflict, "Somebody else was first: read it again and repeat."),
+    (No::Gone, "It was deleted."),
+    (No::Stale, "If-Match names a version that is not the current one."),
+    (No::TooLarge, "The body is larger than the limit."),
+    (No::WrongFormat, "The body is in a format that is not read here."),
+    (
+        No::Invalid,
+        "The body can be read and breaks a rule: of its type, of a profile it claims, or of a referral's steps.",
+    ),
+    (No::Unconditional, "A version must be named with If-Match."),
+];
+
 pub fn status(error: &Error) -> StatusCode {
     match error {
-        Error::No(no, _) => match no {
-            No::Unreadable => StatusCode::BAD_REQUEST,
-            No::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-            No::Unknown => StatusCode::NOT_FOUND,
-            No::Gone => StatusCode::GONE,
-            No::NotYours => StatusCode::FORBIDDEN,
-            No::Stale => StatusCode::PRECONDITION_FAILED,
-            No::Unconditional => StatusCode::PRECONDITION_REQUIRED,
-            No::Conflict => StatusCode::CONFLICT,
-            No::NotOffered => StatusCode::METHOD_NOT_ALLOWED,
-            No::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            No::WrongFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            No::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            No::Unauthenticated => StatusCode::UNAUTHORIZED,
-        },
+        Error::No(no, _) => code(*no),
         // The database is not there or not writable: it may be in a moment.
         Error::Fault(_) => StatusCode::SERVICE_UNAVAILABLE,
     }

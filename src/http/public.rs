@@ -8,37 +8,22 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::fhir::Issue;
-use crate::fhir::capability::{Described, statement};
+use crate::fhir::capability::statement;
 use crate::gateway::{Context, Error, No};
 
 use super::error::Problem;
-use super::{answer, asked, token};
+use super::{answer, asked, described, openapi, token};
 
 pub async fn metadata(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Response {
-    let base = format!("{}/fhir", asked::base(&ctx, &headers));
-    if let Some(known) = ctx.described(&base) {
-        return answer::json(StatusCode::OK, known.as_bytes().to_vec());
-    }
-    let profiles: Vec<(String, String)> = ctx
-        .profiles
-        .list()
-        .into_iter()
-        .filter(|one| one.kind == "resource" && !one.url.ends_with(&format!("/StructureDefinition/{}", one.type_name)))
-        .map(|one| (one.type_name, one.url))
-        .collect();
-    let described = Described {
-        base: &base,
-        kinds: ctx.profiles.kinds(),
-        params: &ctx.params,
-        profiles: &profiles,
-        at: ctx.now(),
-        version: env!("CARGO_PKG_VERSION"),
-        read_only: &["AuditEvent"],
-        client_assigned: ctx.config.ids.client_assigned,
-    };
-    let text = statement(&described).to_string();
-    ctx.describe(&base, &text);
-    answer::json(StatusCode::OK, text.into_bytes())
+    let base = described::base(&ctx, &headers);
+    answer::json(StatusCode::OK, described::kept(&ctx, "statement", &base, |of| statement(of).to_string()))
+}
+
+/// The same for tools that know HTTP and not FHIR.
+pub async fn openapi(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Response {
+    let base = described::base(&ctx, &headers);
+    let text = described::kept(&ctx, "openapi", &base, |of| openapi::document(of, &ctx.profiles).to_string());
+    token::open_text(text)
 }
 
 /// SMART App Launch 2.2, conformance.

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 
 use crate::gateway::Context;
 
-use super::{asked, bundle, format, instance, public, token, types, validate};
+use super::{asked, bundle, docs, format, instance, public, token, types, validate};
 
 pub fn router(ctx: Arc<Context>) -> Router {
     Router::new()
@@ -28,6 +28,9 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/auth/token", post(token::token))
         .route("/auth/introspect", post(token::introspect))
         .route("/auth/jwks", get(token::jwks))
+        .route("/docs", get(docs::start))
+        .route("/docs/{kind}", get(docs::of_type))
+        .route("/openapi.json", get(public::openapi))
         .route("/health", get(public::health))
         .route("/ready", get(public::ready))
         .method_not_allowed_fallback(public::wrong_method)

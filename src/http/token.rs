@@ -96,7 +96,11 @@ fn plain(status: StatusCode, value: &Value) -> Response {
 
 /// What `public` answers in plain JSON.
 pub(super) fn open(value: &Value) -> Response {
-    let mut response = plain(StatusCode::OK, value);
+    open_text(value.to_string().into_bytes())
+}
+
+pub(super) fn open_text(text: Vec<u8>) -> Response {
+    let mut response = (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], text).into_response();
     answer::set(&mut response, header::CACHE_CONTROL, "public, max-age=60");
     response
 }

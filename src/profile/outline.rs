@@ -1,9 +1,12 @@
-//! What a reader may be shown of a type in short: for `_summary` and `_elements` (FHIR R4 search.html#summary).
+//! A type in short: what a reader may be shown of it, for `_summary` and `_elements` (FHIR R4 search.html#summary),
+//! and what a writer must know to begin.
+
+use serde_json::{Map, Value, json};
 
 use crate::fhir::view;
 
 use super::Profiles;
-use super::table::Table;
+use super::table::{Field, FieldType, Table};
 
 /// The elements of one object of a type.
 #[derive(Clone, Copy, Debug)]
@@ -16,18 +19,35 @@ pub struct Outline<'p> {
 /// What its definition says of an element.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'p> {
+    /// Its type: `code`, `CodeableConcept`, `BackboneElement`.
+    pub kind: &'p str,
     pub summary: bool,
     /// Without it the resource would not be valid: `_elements` and `_summary` keep it.
     pub mandatory: bool,
     pub modifier: bool,
+    pub list: bool,
+    /// The value set that its codes must be of.
+    pub codes: Option<&'p str>,
+    pub is_choice: bool,
+    pub primitive: bool,
     /// The elements inside; `None` for a primitive, and for another resource.
     pub inner: Option<Outline<'p>>,
 }
+
+/// Objects within objects of an example.
+const DEPTH_MAX: usize = 8;
 
 impl Profiles {
     /// Of a resource type or a data type.
     pub fn outline(&self, type_name: &str) -> Option<Outline<'_>> {
         Some(Outline { profiles: self, table: self.table(type_name)?, node: 0 })
+    }
+
+    /// The smallest resource of a type that its base definition lets pass: what is mandatory, and no more.
+    pub fn smallest(&self, kind: &str) -> Option<Value> {
+        let mut object = Map::from_iter([("resourceType".to_string(), json!(kind))]);
+        object.extend(self.outline(kind)?.mandatory(0));
+        Some(Value::Object(object))
     }
 }
 
@@ -35,12 +55,84 @@ impl<'p> Outline<'p> {
     /// The element with this JSON name: `valueQuantity`, not `value[x]`.
     pub fn find(&self, json: &str) -> Option<Shown<'p>> {
         let (_, field, kind) = self.table.nodes.get(self.node)?.find(json)?;
+        Some(self.shown(field, kind))
+    }
+
+    /// All elements by JSON name, in the order of the definition; a choice once for each of its types.
+    pub fn fields(&self) -> impl Iterator<Item = (&'p str, Shown<'p>)> {
+        let outline = *self;
+        let fields = self.table.nodes.get(self.node).map_or(&[][..], |node| &node.fields);
+        fields
+            .iter()
+            .flat_map(move |field| field.types.iter().map(move |kind| (kind.json.as_str(), outline.shown(field, kind))))
+    }
+
+    fn shown(&self, field: &'p Field, kind: &'p FieldType) -> Shown<'p> {
         let inner = match field.node {
             Some(node) => Some(Outline { node, ..*self }),
             None if kind.primitive.is_some() || kind.code == "Resource" => None,
             None => self.profiles.outline(&kind.code),
         };
-        Some(Shown { summary: field.is_summary, mandatory: field.min > 0, modifier: field.is_modifier, inner })
+        Shown {
+            kind: &kind.code,
+            summary: field.is_summary,
+            mandatory: field.min > 0,
+            modifier: field.is_modifier,
+            list: field.is_list,
+            codes: field.required.as_deref(),
+            is_choice: field.is_choice,
+            primitive: kind.primitive.is_some(),
+            inner,
+        }
+    }
+
+    fn mandatory(&self, depth: usize) -> Map<String, Value> {
+        let mut object = Map::new();
+        let fields = self.table.nodes.get(self.node).map_or(&[][..], |node| &node.fields);
+        for field in fields.iter().filter(|field| field.min > 0) {
+            let Some(kind) = field.types.first() else { continue };
+            let value = self.example(&self.shown(field, kind), &kind.targets, depth);
+            object.insert(kind.json.clone(), if field.is_list { json!([value]) } else { value });
+        }
+        object
+    }
+
+    fn example(&self, shown: &Shown, targets: &[String], depth: usize) -> Value {
+        let coded = || {
+            let set = self.profiles.expansion(shown.codes?, 1)?;
+            set.codes.first().map(|(system, code)| ((*system).to_string(), (*code).to_string()))
+        };
+        let coding = |(system, code): (String, String)| json!({"system": system, "code": code});
+        match shown.kind {
+            "boolean" => json!(false),
+            "integer" | "positiveInt" | "unsignedInt" | "decimal" => json!(1),
+            "date" => json!("2026-03-02"),
+            "dateTime" | "instant" => json!("2026-03-02T12:00:00Z"),
+            "time" => json!("12:00:00"),
+            "base64Binary" => json!("AAAA"),
+            "uri" | "url" | "canonical" => json!("urn:example:one"),
+            "oid" => json!("urn:oid:1.2.3"),
+            "uuid" => json!("urn:uuid:00000000-0000-4000-8000-000000000001"),
+            "code" => coded().map_or_else(|| json!("example"), |(_, code)| json!(code)),
+            "string" | "markdown" | "id" | "xhtml" => json!("example"),
+            "Coding" => coded().map_or_else(|| json!({"code": "example"}), coding),
+            "CodeableConcept" => {
+                coded().map_or_else(|| json!({"text": "example"}), |one| json!({"coding": [coding(one)]}))
+            }
+            "Reference" => {
+                let is_patient = targets.is_empty() || targets.iter().any(|target| target == "Patient");
+                let target = if is_patient { "Patient" } else { targets.first().map_or("Patient", String::as_str) };
+                json!({"reference": format!("{target}/example")})
+            }
+            "Attachment" => json!({"title": "example"}),
+            "Identifier" | "ContactPoint" => json!({"value": "example"}),
+            "Period" => json!({"start": "2026-03-02"}),
+            "Resource" => json!({"resourceType": "Basic"}),
+            _ => {
+                let inner = shown.inner.filter(|_| depth < DEPTH_MAX).map(|inner| inner.mandatory(depth + 1));
+                Value::Object(inner.unwrap_or_default())
+            }
+        }
     }
 }
 

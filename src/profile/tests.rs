@@ -399,6 +399,14 @@ fn an_outline_says_what_a_summary_keeps() {
 }
 
 #[test]
+fn the_smallest_example_of_every_type_passes() {
+    for kind in profiles().kinds() {
+        let outcome = examine(profiles().smallest(kind).unwrap());
+        assert!(!outcome.has_errors(), "{kind}: {:?} {:?}", errors(&outcome), profiles().smallest(kind));
+    }
+}
+
+#[test]
 fn invariants_known_by_key_are_enforced() {
     let subject = json!({"reference": "Patient/1"});
     for (key, resource) in [

@@ -5,9 +5,11 @@
 mod assertion;
 mod bad_bundles;
 mod bad_input;
+mod capability;
 mod chains;
 mod clinical;
 mod console;
+mod docs;
 mod examples;
 mod finding;
 mod formats;

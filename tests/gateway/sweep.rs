@@ -29,8 +29,16 @@ const CLOSED: [(&str, &str); 17] = [
     ("GET", "/fhir/Patient/1/_history/1"),
     ("POST", "/auth/introspect"),
 ];
-const PUBLIC: [&str; 5] =
-    ["/fhir/metadata", "/fhir/.well-known/smart-configuration", "/auth/jwks", "/health", "/ready"];
+const PUBLIC: [&str; 8] = [
+    "/fhir/metadata",
+    "/fhir/.well-known/smart-configuration",
+    "/auth/jwks",
+    "/health",
+    "/ready",
+    "/openapi.json",
+    "/docs",
+    "/docs/Patient",
+];
 
 async fn token(gw: &TestGateway, client: &str, ttl_secs: i64) -> String {
     sign_in::token_for(&gw.ctx, client, None, ttl_secs).await.ok().unwrap().token

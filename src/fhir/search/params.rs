@@ -43,6 +43,33 @@ impl ParamKind {
         !matches!(self, ParamKind::Composite | ParamKind::Special)
     }
 
+    pub const ALL: [ParamKind; 9] = [
+        ParamKind::Token,
+        ParamKind::Reference,
+        ParamKind::Date,
+        ParamKind::Text,
+        ParamKind::Uri,
+        ParamKind::Number,
+        ParamKind::Quantity,
+        ParamKind::Composite,
+        ParamKind::Special,
+    ];
+
+    /// A value, for the documentation.
+    pub fn example(self) -> &'static str {
+        match self {
+            ParamKind::Token => "http://loinc.org|8867-4",
+            ParamKind::Reference => "Patient/7",
+            ParamKind::Date => "ge2026-03-02",
+            ParamKind::Text => "smith",
+            ParamKind::Uri => "http://example.org/one",
+            ParamKind::Number => "gt5",
+            ParamKind::Quantity => "5.4|http://unitsofmeasure.org|mg",
+            ParamKind::Composite => "http://loinc.org|8867-4$gt60",
+            ParamKind::Special => "42.25|-83.69|11.2|km",
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             ParamKind::Token => "token",

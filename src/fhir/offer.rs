@@ -1,0 +1,180 @@
+//! What is offered of each type: interactions, operations and the parameters that are nobody's element.
+//!
+//! The CapabilityStatement, `/openapi.json` and the documentation pages are written from these tables, and a test
+//! asks the router for every line of them. Which search parameters there are is `search::Params`' to say.
+
+use super::interaction::Interaction;
+use super::search::ParamKind;
+
+/// Types that the server alone writes (rules.md 18): rendered from the log, without versions, and found by no more
+/// parameters than these.
+pub const RENDERED: [(&str, &[&str]); 1] = [("AuditEvent", &["patient", "date"])];
+
+/// Whether an interaction is offered for a type that is served.
+pub fn offers(kind: &str, interaction: Interaction) -> bool {
+    rendered(kind).is_none() || matches!(interaction, Interaction::Read | Interaction::SearchType)
+}
+
+/// Whether a search parameter of a type can be asked for.
+pub fn searches(kind: &str, code: &str) -> bool {
+    rendered(kind).is_none_or(|codes| codes.contains(&code))
+}
+
+/// The parameters of a type that the server alone writes.
+pub fn rendered(kind: &str) -> Option<&'static [&'static str]> {
+    RENDERED.iter().find(|(rendered, _)| *rendered == kind).map(|(_, codes)| *codes)
+}
+
+/// Where an operation is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    System,
+    Type,
+    Instance,
+}
+
+/// FHIR R4 operations.html.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// Without the `$`.
+    pub name: &'static str,
+    pub definition: &'static str,
+    /// Its types; `None` for every type that is written by others.
+    pub kinds: Option<&'static [&'static str]>,
+    pub level: Level,
+    pub method: &'static str,
+    pub about: &'static str,
+}
+
+pub const OPERATIONS: [Operation; 6] = [
+    Operation {
+        name: "validate",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+        kinds: None,
+        level: Level::Type,
+        method: "POST",
+        about: "What a write would say of the resource in the body; nothing is stored.",
+    },
+    Operation {
+        name: "meta",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
+        kinds: None,
+        level: Level::Instance,
+        method: "GET",
+        about: "Profiles, labels and tags of one resource.",
+    },
+    Operation {
+        name: "everything",
+        definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+        kinds: Some(&["Patient"]),
+        level: Level::Instance,
+        method: "GET",
+        about: "All that the caller may see of one person's record.",
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
+        kinds: None,
+        level: Level::System,
+        method: "GET",
+        about: "All that the caller may see, as NDJSON files (Bulk Data Access 2.0); needs `Prefer: respond-async`.",
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+        kinds: Some(&["Patient"]),
+        level: Level::Type,
+        method: "GET",
+        about: "What the caller may see of all people, as NDJSON files; needs `Prefer: respond-async`.",
+    },
+    Operation {
+        name: "export",
+        definition: "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+        kinds: Some(&["Group"]),
+        level: Level::Instance,
+        method: "GET",
+        about: "What the caller may see of a group's members, as NDJSON files; needs `Prefer: respond-async`.",
+    },
+];
+
+impl Operation {
+    pub fn is_of(&self, kind: &str) -> bool {
+        let of_kind = self.kinds.map_or_else(|| rendered(kind).is_none(), |kinds| kinds.contains(&kind));
+        self.level != Level::System && of_kind
+    }
+
+    /// Below the base.
+    pub fn address(&self, kind: &str, id: &str) -> String {
+        match self.level {
+            Level::System => format!("/${}", self.name),
+            Level::Type => format!("/{kind}/${}", self.name),
+            Level::Instance => format!("/{kind}/{id}/${}", self.name),
+        }
+    }
+}
+
+/// A parameter that no definition of a type has.
+#[derive(Clone, Copy, Debug)]
+pub struct Common {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub example: &'static str,
+}
+
+/// Criteria of any search.
+pub const HAS: Common = Common {
+    name: "_has",
+    about: "By what points at the resource: `_has:TYPE:REFERENCE:PARAMETER=VALUE` (FHIR R4 search.html#has).",
+    example: "_has:Provenance:target:agent=Organization/7",
+};
+
+/// Criteria of a search over several types.
+pub const TYPE: Common =
+    Common { name: "_type", about: "Which types are searched, comma-separated.", example: "_type=Task,ServiceRequest" };
+
+/// What a search answers with (FHIR R4 search.html#summary of parameters for results).
+pub const RESULTS: [Common; 8] = [
+    Common { name: "_count", about: "Most rows of a page; 0 for the total alone.", example: "_count=20" },
+    Common { name: "_sort", about: "Keys, comma-separated, `-` for falling order.", example: "_sort=-_lastUpdated" },
+    Common { name: "_total", about: "`none`, `estimate` or `accurate`.", example: "_total=accurate" },
+    Common { name: "_summary", about: "`true`, `text`, `data`, `count` or `false`.", example: "_summary=true" },
+    Common { name: "_elements", about: "Elements wanted, comma-separated.", example: "_elements=status,subject" },
+    Common {
+        name: "_include",
+        about: "What the matches refer to, as `TYPE:PARAMETER` or `TYPE:PARAMETER:TARGET`; `:iterate` goes on from there.",
+        example: "_include=Task:focus",
+    },
+    Common {
+        name: "_revinclude",
+        about: "What refers to the matches, as `TYPE:PARAMETER`; `:iterate` goes on from there.",
+        example: "_revinclude=Provenance:target",
+    },
+    Common { name: "_format", about: "`json` or `xml`; beats the Accept header.", example: "_format=json" },
+];
+
+/// What may follow the name of a parameter, behind a colon (FHIR R4 search.html#modifiers). A reference's may also be
+/// a type: `subject:Patient`.
+pub fn modifiers(kind: ParamKind) -> &'static [&'static str] {
+    match kind {
+        ParamKind::Token => &["missing", "not", "text", "of-type", "in", "not-in", "above", "below"],
+        ParamKind::Reference => &["missing", "identifier"],
+        ParamKind::Text => &["missing", "exact", "contains"],
+        ParamKind::Uri => &["missing", "above", "below"],
+        ParamKind::Date | ParamKind::Number | ParamKind::Quantity => &["missing"],
+        ParamKind::Composite | ParamKind::Special => &[],
+    }
+}
+
+/// What is written and read, by the names that `_format` takes.
+pub const FORMATS: [&str; 5] =
+    ["application/fhir+json", "application/fhir+xml", "json", "xml", "application/fhir+ndjson"];
+/// JSON Patch, and FHIRPath Patch as a Parameters resource (FHIR R4 http.html#patch).
+pub const PATCH_FORMATS: [&str; 3] = ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"];
+
+/// The roles that the server plays, by what defines them.
+pub const ROLES: [&str; 4] = [
+    "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server",
+    "http://hl7.org/fhir/us/sdoh-clinicalcare/CapabilityStatement/SDOHCC-CoordinationPlatform",
+    "http://hl7.org/fhir/us/sdoh-clinicalcare/CapabilityStatement/SDOHCC-ReferralSource",
+    "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data",
+];

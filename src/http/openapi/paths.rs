@@ -1,0 +1,213 @@
+//! The addresses.
+
+use serde_json::{Map, Value, json};
+
+use crate::fhir::capability::Described;
+use crate::fhir::interaction::Interaction;
+use crate::fhir::offer::{self, HAS, Level, OPERATIONS, Operation, RESULTS, TYPE};
+
+use super::{FHIR_JSON, FHIR_XML, answers, fhir, refers};
+
+type Paths = Map<String, Value>;
+
+/// Every address of a type.
+pub fn of_type(of: &Described, kind: &str) -> Paths {
+    let mut paths = Paths::new();
+    for interaction in Interaction::OF_TYPES.into_iter().filter(|interaction| offer::offers(kind, *interaction)) {
+        let (method, address) = interaction.address();
+        let path = format!("/fhir{}", address.replace("{type}", kind));
+        put(&mut paths, &path, method, described(of, kind, interaction));
+    }
+    if offer::rendered(kind).is_none() {
+        let form = json!({"required": false, "content": {"application/x-www-form-urlencoded":
+            {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}}});
+        let by_form = json!({
+            "operationId": format!("search-form-{kind}"), "tags": [kind],
+            "summary": "Search, with the parameters in a form.",
+            "requestBody": form, "responses": answers(&[("200", "Bundle")])});
+        put(&mut paths, &format!("/fhir/{kind}/_search"), "POST", by_form);
+    }
+    for operation in OPERATIONS.iter().filter(|operation| operation.is_of(kind)) {
+        put(&mut paths, &format!("/fhir{}", operation.address(kind, "{id}")), operation.method, asked(operation, kind));
+    }
+    paths
+}
+
+fn described(of: &Described, kind: &str, interaction: Interaction) -> Value {
+    use Interaction::{Create, Delete, HistoryInstance, HistoryType, Patch, Read, SearchType, Update, Vread};
+    let (summary, parameters, good): (&str, &[&str], &[(&str, &str)]) = match interaction {
+        Read => (
+            "The current version.",
+            &["id", "If-None-Match", "If-Modified-Since"],
+            &[("200", "Resource"), ("304", "NotModified")],
+        ),
+        Vread => ("One version.", &["id", "version"], &[("200", "Resource")]),
+        Create => ("Store a new one.", &["If-None-Exist", "Prefer"], &[("200", "Written"), ("201", "Written")]),
+        Update => ("Replace what is stored.", &["id", "If-Match", "Prefer"], &[("200", "Written"), ("201", "Written")]),
+        Patch => ("Change parts of what is stored.", &["id", "If-Match", "Prefer"], &[("200", "Written")]),
+        Delete => ("Delete it.", &["id", "If-Match"], &[("200", "Outcome"), ("204", "Deleted")]),
+        HistoryInstance => ("The versions of one.", &["id", "_since", "_count"], &[("200", "Bundle")]),
+        HistoryType => ("The versions of all of them.", &["_since", "_count"], &[("200", "Bundle")]),
+        SearchType => ("Search.", &["Prefer"], &[("200", "Bundle")]),
+        _ => ("", &[], &[]),
+    };
+    let mut parameters: Vec<Value> = parameters.iter().map(|name| refers("parameters", name)).collect();
+    if interaction == SearchType {
+        let own = of.params_of(kind).into_iter().map(|param| {
+            json!({"name": param.code, "in": "query", "schema": refers("schemas", &format!("search-{}", param.kind.name()))})
+        });
+        parameters.extend(own);
+        if offer::rendered(kind).is_none() {
+            parameters.extend(RESULTS.iter().map(|result| refers("parameters", result.name)));
+        }
+    }
+    let mut operation = json!({
+        "operationId": format!("{}-{kind}", interaction.code()),
+        "tags": [kind],
+        "summary": summary,
+        "parameters": parameters,
+        "responses": answers(good),
+    });
+    match interaction {
+        Create | Update => operation["requestBody"] = json!({"required": true, "content": fhir(kind)}),
+        Patch => {
+            operation["requestBody"] = json!({"required": true, "content": {
+                "application/json-patch+json": {"schema": refers("schemas", "JsonPatch")},
+                FHIR_JSON: {"schema": refers("schemas", "Parameters")},
+                FHIR_XML: {"schema": {"type": "string"}}}});
+        }
+        SearchType => {
+            operation["description"] = json!(format!(
+                "Besides these: modifiers (`name:exact`), chains \
+                (`patient.name`) and `{}`. {}",
+                HAS.name, HAS.about
+            ));
+        }
+        _ => {}
+    }
+    operation
+}
+
+fn asked(operation: &Operation, kind: &str) -> Value {
+    let mut parameters = Vec::new();
+    if operation.level == Level::Instance {
+        parameters.push(refers("parameters", "id"));
+    }
+    let good: &[(&str, &str)] = match operation.name {
+        "export" => {
+            let prefer = json!({"type": "string", "enum": ["respond-async"]});
+            parameters.push(json!({"name": "Prefer", "in": "header", "required": true, "schema": prefer}));
+            for name in ["_type", "_typeFilter", "_outputFormat"] {
+                parameters.push(json!({"name": name, "in": "query", "schema": {"type": "string"}}));
+            }
+            parameters.push(refers("parameters", "_since"));
+            &[("202", "Accepted")]
+        }
+        "validate" => {
+            parameters.push(json!({"name": "profile", "in": "query", "schema": {"type": "string", "format": "uri"}}));
+            &[("200", "Outcome")]
+        }
+        "everything" => &[("200", "Bundle")],
+        _ => &[("200", "Resource")],
+    };
+    let mut described = json!({
+        "operationId": format!("{}{}{kind}", operation.name, if kind.is_empty() { "" } else { "-" }),
+        "tags": if kind.is_empty() { json!([]) } else { json!([kind]) },
+        "summary": operation.about,
+        "parameters": parameters,
+        "responses": answers(good),
+    });
+    if operation.method == "POST" {
+        described["requestBody"] = json!({"required": true, "content": fhir(kind)});
+    }
+    described
+}
+
+/// Over all types.
+pub fn system() -> Paths {
+    let mut paths = Paths::new();
+    let mut search: Vec<Value> =
+        vec![json!({"name": TYPE.name, "in": "query", "description": TYPE.about, "schema": {"type": "string"}})];
+    search.extend(RESULTS.iter().map(|result| refers("parameters", result.name)));
+    let search = json!({"operationId": "search-system", "summary": "Search several types.", "parameters": search,
+        "responses": answers(&[("200", "Bundle")])});
+    put(&mut paths, "/fhir", "GET", search);
+    let submit = json!({"operationId": "submit",
+        "summary": "A transaction, all or none, or a batch, each by itself.",
+        "requestBody": {"required": true, "content": fhir("Submission")},
+        "responses": answers(&[("200", "Bundle")])});
+    put(&mut paths, "/fhir", "POST", submit);
+    let history = json!({"operationId": "history-system", "summary": "The versions of everything.",
+        "parameters": [refers("parameters", "_since"), refers("parameters", "_count")],
+        "responses": answers(&[("200", "Bundle")])});
+    put(&mut paths, "/fhir/_history", "GET", history);
+    for operation in OPERATIONS.iter().filter(|operation| operation.level == Level::System) {
+        put(&mut paths, &format!("/fhir{}", operation.address("", "")), operation.method, asked(operation, ""));
+    }
+    paths
+}
+
+/// What needs no token.
+pub fn public() -> Paths {
+    let mut paths = Paths::new();
+    let (object, text) = (json!({"type": "object"}), json!({"type": "string"}));
+    for (path, summary, media, schema) in [
+        ("/fhir/metadata", "The CapabilityStatement.", FHIR_JSON, &object),
+        ("/fhir/.well-known/smart-configuration", "How to sign in.", "application/json", &object),
+        ("/auth/jwks", "The keys that tokens are signed with.", "application/json", &object),
+        ("/openapi.json", "This document.", "application/json", &object),
+        ("/docs", "The documentation, for people.", "text/html", &text),
+        ("/health", "Whether the process is alive.", "text/plain", &text),
+        ("/ready", "Whether it can answer: database, schema and definitions.", "text/plain", &text),
+    ] {
+        let mut responses = answers(&[]);
+        responses["200"] = json!({"description": summary, "content": {media: {"schema": schema}}});
+        let get =
+            json!({"operationId": path.rsplit('/').next(), "summary": summary, "security": [], "responses": responses});
+        put(&mut paths, path, "GET", get);
+    }
+    paths
+}
+
+/// Signing in.
+pub fn auth() -> Paths {
+    let mut paths = Paths::new();
+    let form = |fields: &[(&str, &str)], required: &[&str]| {
+        let fields: Map<String, Value> = fields
+            .iter()
+            .map(|(name, text)| (name.to_string(), json!({"type": "string", "description": text})))
+            .collect();
+        json!({"required": true, "content": {"application/x-www-form-urlencoded":
+            {"schema": {"type": "object", "required": required, "properties": fields}}}})
+    };
+    let plain =
+        |text: &str| json!({"description": text, "content": {"application/json": {"schema": {"type": "object"}}}});
+    let token = form(
+        &[
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", "A JWT signed with the client's key, for this address."),
+            ("scope", "What is asked for, within what was registered: `system/*.rs`."),
+            ("purpose", "Purposes of use, within those registered: `TREAT`."),
+        ],
+        &["grant_type", "client_assertion_type", "client_assertion", "scope"],
+    );
+    let mut responses = answers(&[]);
+    responses["200"] = plain("The access token and how long it is good.");
+    responses["400"] = plain("What is wrong with the request (RFC 6749, 5.2).");
+    responses["401"] = plain("The client is not known, or its assertion is not good.");
+    let operation = json!({"operationId": "token", "summary": "An access token for a client (SMART backend services).",
+        "security": [], "requestBody": token, "responses": responses});
+    put(&mut paths, "/auth/token", "POST", operation);
+    let mut responses = answers(&[]);
+    responses["200"] = plain("What the token is good for; `{\"active\":false}` for one that is not ours or not good.");
+    let operation = json!({"operationId": "introspect", "summary": "What a token is good for (RFC 7662).",
+        "requestBody": form(&[("token", "The token.")], &["token"]), "responses": responses});
+    put(&mut paths, "/auth/introspect", "POST", operation);
+    paths
+}
+
+fn put(paths: &mut Paths, path: &str, method: &str, operation: Value) {
+    let entry = paths.entry(path.to_string()).or_insert_with(|| json!({}));
+    entry[method.to_lowercase()] = operation;
+}
