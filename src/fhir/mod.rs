@@ -9,6 +9,7 @@ pub mod capability;
 pub mod element;
 pub mod interaction;
 pub mod outcome;
+pub mod patch;
 pub mod read;
 pub mod reference;
 pub mod resource;

@@ -13,6 +13,7 @@ mod facts;
 mod found;
 pub mod import;
 mod invariant;
+mod member;
 mod overlay;
 mod package;
 mod pointing;
