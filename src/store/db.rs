@@ -79,22 +79,30 @@ impl Db {
 
     /// Brings the schema up to date; the texts are compiled in.
     pub async fn migrate(&self) -> Result<(), Fault> {
-        let migrator = |text: &'static str| {
-            let name = "exchange".into();
-            Migrator::with_migrations(vec![Migration::new(1, name, MigrationType::Simple, text.into_sql_str(), false)])
+        let migrator = |texts: [(&'static str, &'static str); 2]| {
+            let migrations = texts.into_iter().zip(1..).map(|((name, text), number)| {
+                Migration::new(number, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+            });
+            Migrator::with_migrations(migrations.collect())
         };
         let failed = "migrate the database";
         match self {
             Db::Sqlite { path, .. } => {
                 let options = SqliteConnectOptions::new().filename(path);
                 let mut connection = options.connect().await.map_err(Fault::of(failed))?;
-                let text = include_str!("../../migrations/sqlite/0001_exchange.sql");
-                migrator(text).run(&mut connection).await.map_err(Fault::of(failed))?;
+                let texts = [
+                    ("exchange", include_str!("../../migrations/sqlite/0001_exchange.sql")),
+                    ("conditional", include_str!("../../migrations/sqlite/0002_conditional.sql")),
+                ];
+                migrator(texts).run(&mut connection).await.map_err(Fault::of(failed))?;
                 connection.close().await.map_err(Fault::of(failed))
             }
             Db::Postgres(pool) => {
-                let text = include_str!("../../migrations/postgres/0001_exchange.sql");
-                migrator(text).run(pool).await.map_err(Fault::of(failed))
+                let texts = [
+                    ("exchange", include_str!("../../migrations/postgres/0001_exchange.sql")),
+                    ("conditional", include_str!("../../migrations/postgres/0002_conditional.sql")),
+                ];
+                migrator(texts).run(pool).await.map_err(Fault::of(failed))
             }
         }
     }

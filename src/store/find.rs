@@ -68,22 +68,29 @@ impl Store {
     }
 
     async fn matching(&self, sql: Sql, query: &Query, within: &Reach) -> Result<Sql, Fault> {
-        let sql = match query.patient() {
-            None => sql.push(" FROM resource r WHERE r.kind = "),
-            Some(patient) => {
-                let bucket = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
-                // A resource that names several people lives in the first one's bucket. CROSS keeps SQLite to the
-                // one or two buckets, where it would else count through all rows of a type.
-                buckets(sql.push(" FROM "), bucket, patient)
-                    .push(" home CROSS JOIN resource r WHERE r.bucket = home.bucket AND r.kind = ")
-            }
+        let bucket = match query.patient() {
+            Some(patient) => self.bucket_of("Patient", patient).await?,
+            None => None,
         };
-        let mut sql = sql.bind(query.kind.as_str()).push(" AND r.deleted = 0");
-        for filter in &query.filters {
-            sql = holds(sql.push(" AND "), query, filter);
-        }
-        Ok(reach::visible(sql.push(" AND "), within, &query.kind))
+        Ok(matching(sql, query, within, bucket))
     }
+}
+
+/// The rows in reach that a query matches. `home` is the bucket of the person whom it is about, if it is about one
+/// who is known.
+pub(super) fn matching(sql: Sql, query: &Query, within: &Reach, home: Option<i64>) -> Sql {
+    let sql = match query.patient() {
+        None => sql.push(" FROM resource r WHERE r.kind = "),
+        // A resource that names several people lives in the first one's bucket. CROSS keeps SQLite to the one or two
+        // buckets, where it would else count through all rows of a type.
+        Some(patient) => buckets(sql.push(" FROM "), home.unwrap_or(-1), patient)
+            .push(" home CROSS JOIN resource r WHERE r.bucket = home.bucket AND r.kind = "),
+    };
+    let mut sql = sql.bind(query.kind.as_str()).push(" AND r.deleted = 0");
+    for filter in &query.filters {
+        sql = holds(sql.push(" AND "), query, filter);
+    }
+    reach::visible(sql.push(" AND "), within, &query.kind)
 }
 
 fn holds(sql: Sql, query: &Query, filter: &Filter) -> Sql {

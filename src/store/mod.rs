@@ -5,6 +5,7 @@
 //! knows the drivers. Rooms above see rows and verbs, never a connection.
 
 mod bucket;
+mod conditional;
 mod db;
 mod find;
 mod index;
@@ -21,6 +22,7 @@ mod sqlite;
 use std::fmt;
 
 pub use bucket::{BUCKETS, bucket_in, bucket_of_name, embed};
+pub use conditional::SLOTS;
 pub use find::{After, Page};
 pub use log::{Chained, Filter as LogFilter, LogRow, Record};
 pub use outbox::{Delivery, DeliveryState};
