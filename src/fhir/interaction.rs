@@ -6,6 +6,7 @@ pub enum Interaction {
     Vread,
     Create,
     Update,
+    Patch,
     Delete,
     HistoryInstance,
     SearchType,
@@ -16,11 +17,12 @@ pub enum Interaction {
 
 impl Interaction {
     /// What each type offers, in the order of the CapabilityStatement.
-    pub const OF_TYPES: [Interaction; 7] = [
+    pub const OF_TYPES: [Interaction; 8] = [
         Interaction::Read,
         Interaction::Vread,
         Interaction::Create,
         Interaction::Update,
+        Interaction::Patch,
         Interaction::Delete,
         Interaction::HistoryInstance,
         Interaction::SearchType,
@@ -33,6 +35,7 @@ impl Interaction {
             Interaction::Vread => "vread",
             Interaction::Create => "create",
             Interaction::Update => "update",
+            Interaction::Patch => "patch",
             Interaction::Delete => "delete",
             Interaction::HistoryInstance => "history-instance",
             Interaction::SearchType => "search-type",
@@ -48,7 +51,8 @@ impl Interaction {
         match self {
             Interaction::Create => Some('c'),
             Interaction::Read | Interaction::Vread | Interaction::HistoryInstance | Interaction::Validate => Some('r'),
-            Interaction::Update => Some('u'),
+            // "u: instance level update, and patch" says SMART.
+            Interaction::Update | Interaction::Patch => Some('u'),
             Interaction::Delete => Some('d'),
             Interaction::SearchType => Some('s'),
             Interaction::Transaction | Interaction::Batch => None,

@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod capability;
 pub mod element;
 pub mod interaction;
+mod links;
 pub mod outcome;
 pub mod patch;
 pub mod read;

@@ -5,12 +5,15 @@
 mod assertion;
 mod bad_bundles;
 mod bad_input;
+mod bundles;
+mod conditional;
 mod console;
 mod examples;
 mod harness;
 mod held;
 mod log;
 mod origin;
+mod patch;
 mod races;
 mod reach;
 mod referral;
