@@ -23,6 +23,8 @@ pub struct Entry {
     pub url: String,
     pub if_match: Option<String>,
     pub if_none_exist: Option<String>,
+    pub if_none_match: Option<String>,
+    pub if_modified_since: Option<String>,
     pub resource: Option<Resource>,
 }
 
@@ -68,6 +70,8 @@ pub fn read(bundle: Resource) -> Result<(BundleKind, Vec<Entry>), Vec<Issue>> {
             url: url.trim_start_matches('/').to_string(),
             if_match: text(request, "ifMatch"),
             if_none_exist: text(request, "ifNoneExist"),
+            if_none_match: text(request, "ifNoneMatch"),
+            if_modified_since: text(request, "ifModifiedSince"),
             resource,
         });
     }
@@ -84,6 +88,7 @@ pub struct Answered {
     pub last_modified: Option<String>,
     /// Stored bytes, as they are.
     pub resource: Option<Vec<u8>>,
+    /// `None` where there is nothing to say.
     pub outcome: Option<Outcome>,
 }
 
@@ -103,7 +108,7 @@ pub fn responses(kind: BundleKind, entries: Vec<Answered>) -> Vec<u8> {
         put("location", entry.location.map(Value::from));
         put("etag", entry.etag.map(Value::from));
         put("lastModified", entry.last_modified.map(Value::from));
-        put("outcome", entry.outcome.filter(|outcome| !outcome.0.is_empty()).map(|outcome| outcome.to_value()));
+        put("outcome", entry.outcome.map(|outcome| outcome.to_value()));
         let mut part = Vec::from(b"{".as_slice());
         if let Some(resource) = entry.resource {
             part.extend_from_slice(b"\"resource\":");

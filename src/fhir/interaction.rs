@@ -62,6 +62,7 @@ impl Interaction {
         match self {
             Interaction::Create => Some('c'),
             Interaction::Read | Interaction::Vread | Interaction::HistoryInstance | Interaction::Validate => Some('r'),
+            // "u: instance level update, and patch" says SMART.
             Interaction::Update | Interaction::Patch => Some('u'),
             Interaction::Delete => Some('d'),
             Interaction::SearchType

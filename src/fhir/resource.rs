@@ -126,34 +126,19 @@ impl Resource {
         self.lead("meta", Value::Object(meta));
     }
 
-    /// Rewrites every literal reference for which `target` has an answer (FHIR R4 http.html#trules, last step).
-    pub fn rewrite_references(&mut self, target: &impl Fn(&str) -> Option<String>) {
-        rewrite(&mut self.0, target);
+    /// Gives it the id that it will be stored under.
+    pub fn identify(&mut self, id: &str) {
+        self.lead("id", id.into());
+    }
+
+    /// Lets the rooms of `fhir` that walk a resource change it in place.
+    pub(super) fn change(&mut self, with: impl FnOnce(&mut Value)) {
+        with(&mut self.0);
     }
 
     /// The bytes that are stored and answered.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.to_string().into_bytes()
-    }
-}
-
-fn rewrite(value: &mut Value, target: &impl Fn(&str) -> Option<String>) {
-    match value {
-        Value::Object(object) => {
-            for (name, child) in object.iter_mut() {
-                match child {
-                    // `reference` of a Reference, and the uri and canonical elements that a Bundle may point with.
-                    Value::String(text) if name == "reference" || text.starts_with("urn:") => {
-                        if let Some(found) = target(text) {
-                            *text = found;
-                        }
-                    }
-                    child => rewrite(child, target),
-                }
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(|item| rewrite(item, target)),
-        _ => {}
     }
 }
 

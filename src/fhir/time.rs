@@ -43,6 +43,12 @@ impl Instant {
     pub fn http_date(self) -> String {
         self.stamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
+
+    /// As `If-Modified-Since` has it: whole seconds, in any of the forms that RFC 2822 allows.
+    pub fn of_http_date(text: &str) -> Option<Instant> {
+        let read = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
+        Some(Instant(read.as_microsecond()))
+    }
 }
 
 /// FHIR's `instant`, with milliseconds: `2026-11-22T12:00:00.000Z`.
@@ -240,5 +246,7 @@ mod tests {
         let at = Instant::parse("2026-11-22T12:00:00.25-05:00").unwrap();
         assert_eq!(at.to_string(), "2026-11-22T17:00:00.250Z");
         assert_eq!(at.http_date(), "Sun, 22 Nov 2026 17:00:00 GMT");
+        assert_eq!(Instant::of_http_date(&at.http_date()), Instant::parse("2026-11-22T17:00:00Z"));
+        assert_eq!(Instant::of_http_date("yesterday"), None);
     }
 }

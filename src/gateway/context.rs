@@ -9,7 +9,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::auth::{Claims, KeySets, Keys, Use};
 use crate::config::Config;
-use crate::fhir::search::{Fact, Params};
+use crate::fhir::search::{Fact, Params, Reading};
 use crate::fhir::{Instant, Zone};
 use crate::partner::{Client, Partner, User};
 use crate::profile::{Profiles, SearchParameter};
@@ -141,6 +141,19 @@ impl Context {
 
     pub fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    /// What the parameters of a search are read with. `base` is the address of the API, as the caller knows it.
+    pub fn reading<'a>(&'a self, base: &'a str, strict: bool) -> Reading<'a> {
+        Reading {
+            params: &self.params,
+            definitions: &self.profiles,
+            limits: &self.config.search,
+            zone: &self.zone,
+            base,
+            strict,
+            now: self.now(),
+        }
     }
 
     pub async fn partner(&self, id: &str) -> Result<Option<Partner>, Fault> {

@@ -18,6 +18,8 @@ pub enum No {
     NotYours,
     /// A version was named that is not the current one.
     Stale,
+    /// Criteria that should match one resource match several.
+    Several,
     /// A version must be named.
     Unconditional,
     /// Somebody else was first.
@@ -71,8 +73,13 @@ impl Error {
     pub fn within_entry(self, index: usize) -> Error {
         match self {
             Error::No(no, issues) => {
-                let prefix = format!("Bundle.entry[{index}].resource");
-                Error::No(no, issues.into_iter().map(|issue| issue.within(&prefix)).collect())
+                // What names no element of the resource is about the request beside it.
+                let entry = format!("Bundle.entry[{index}]");
+                let resource = format!("{entry}.resource");
+                let within = |issue: Issue| {
+                    if issue.expression.is_empty() { issue.at(entry.clone()) } else { issue.within(&resource) }
+                };
+                Error::No(no, issues.into_iter().map(within).collect())
             }
             fault => fault,
         }

@@ -4,26 +4,30 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use crate::fhir::Resource;
+use crate::fhir::{Reference, Resource};
 use crate::partner::Kind;
 use crate::store::{bucket_in, bucket_of_name};
 
 use super::plan::Planned;
 use super::{Context, Error, person};
 
+/// What a Bundle calls its entries, with the reference and the version that each comes to.
+pub type Addresses = HashMap<String, (String, i64)>;
+
 /// Gives ids and buckets, turns the Bundle's own addresses into references, and stamps what is the server's. A
-/// `meta.source` that was sent is kept in a Provenance at the end of the list (rules.md 4).
-pub async fn link(ctx: &Context, planned: &mut Vec<Planned>) -> Result<(), Error> {
+/// `meta.source` that was sent is kept in a Provenance at the end of the list (rules.md 4). `addresses` are those of
+/// entries that turned out to be there already.
+pub async fn link(ctx: &Context, planned: &mut Vec<Planned>, mut addresses: Addresses) -> Result<(), Error> {
     let now = ctx.now();
     let partners = ctx.partners().await?;
     let unlinkable = |origin: &str| partners.iter().any(|one| one.id == origin && one.kind == Kind::VictimService);
-    let mut addresses: HashMap<String, String> = HashMap::new();
     let mut homes: HashMap<String, i64> = HashMap::new();
     // Patients first: what is about them lives in their bucket.
     for people in [true, false] {
         for one in planned.iter_mut().filter(|one| (one.kind == "Patient") == people) {
             if let Some(resource) = &mut one.resource {
-                resource.rewrite_references(&|text| addresses.get(text).cloned());
+                let base = base(one.full_url.as_deref());
+                resource.rewrite_references(&|text| answer(&addresses, base, text));
                 if one.bucket < 0 {
                     one.bucket = bucket(ctx, &homes, resource, &one.id).await?;
                 }
@@ -36,9 +40,9 @@ pub async fn link(ctx: &Context, planned: &mut Vec<Planned>) -> Result<(), Error
             if people {
                 homes.insert(one.id.clone(), one.bucket);
             }
-            // A name of the Bundle's own; `Patient/7` is a name of ours already.
-            if let Some(url) = one.full_url.as_ref().filter(|url| url.starts_with("urn:") || url.contains("://")) {
-                addresses.insert(url.clone(), format!("{}/{}", one.kind, one.id));
+            if let Some(url) = one.full_url.as_deref().filter(|url| is_name(url)) {
+                let version = one.current.as_ref().map_or(0, |current| current.version) + 1;
+                addresses.insert(url.to_string(), (format!("{}/{}", one.kind, one.id), version));
             }
         }
     }
@@ -48,7 +52,10 @@ pub async fn link(ctx: &Context, planned: &mut Vec<Planned>) -> Result<(), Error
         let version = one.current.as_ref().map_or(0, |current| current.version) + 1;
         let origin = format!("Organization/{}", one.origin);
         if let Some(resource) = &mut one.resource {
-            resource.rewrite_references(&|text| addresses.get(text).cloned());
+            if !addresses.is_empty() {
+                let base = base(one.full_url.as_deref());
+                resource.rewrite_links(&|text| answer(&addresses, base, text), &|path| ctx.profiles.is_link(path));
+            }
             let sent = resource.source().filter(|sent| *sent != origin).map(str::to_string);
             resource.stamp(&one.id, version, updated_at, &origin);
             sources.extend(sent.map(|sent| (one.bucket, resource.key(), one.origin.clone(), sent)));
@@ -66,6 +73,28 @@ pub async fn link(ctx: &Context, planned: &mut Vec<Planned>) -> Result<(), Error
         planned.push(Planned::new(provenance, bucket, &origin));
     }
     Ok(())
+}
+
+/// Whether a `fullUrl` is a name of the Bundle's own; `Patient/7` is a name of ours already.
+pub fn is_name(full_url: &str) -> bool {
+    full_url.starts_with("urn:") || full_url.contains("://")
+}
+
+/// What a reference leads to within the Bundle. A relative one is read from the base of its own entry's `fullUrl`
+/// first (FHIR R4 bundle.html#references); one that names a version names the one that comes of this Bundle.
+fn answer(addresses: &Addresses, base: Option<&str>, text: &str) -> Option<String> {
+    let (name, versioned) = text.split_once("/_history/").map_or((text, false), |(name, _)| (name, true));
+    let inside = || addresses.get(&format!("{}/{name}", base?));
+    let (key, version) = addresses.get(name).or_else(inside)?;
+    Some(if versioned { format!("{key}/_history/{version}") } else { key.clone() })
+}
+
+/// `https://ehr.example/fhir` of `https://ehr.example/fhir/Patient/7`.
+fn base(full_url: Option<&str>) -> Option<&str> {
+    match Reference::parse(full_url?) {
+        Reference::Absolute { base, .. } => Some(base),
+        _ => None,
+    }
 }
 
 /// The bucket of a new resource: its person's, or its own.

@@ -5,6 +5,7 @@
 //! HTML nor SQL.
 
 mod claim;
+mod conditional;
 mod context;
 mod disclosures;
 pub mod enroll;
@@ -25,6 +26,7 @@ mod targets;
 mod transition;
 
 pub use claim::{Parcel, Settled, claim, settle};
+pub use conditional::Deed;
 pub use context::{Clock, Context, Ids};
 pub use disclosures::{LogEntry, Shown, audit_event, audit_events, disclosures};
 pub use error::{Error, No};
@@ -34,5 +36,5 @@ pub use record::Request;
 pub use referral::recheck;
 pub use search::{Found, Row, Scope, Search, search};
 pub use sequence::{Checkpoint, Verdict, number, verify};
-pub use submit::{Asked, Change, Written, submit};
+pub use submit::{Asked, Change, Done, Written, submit};
 pub use transition::{Roles, is_over, next_steps};

@@ -6,10 +6,12 @@ use crate::auth::{Caller, Way};
 use crate::consent::{Action, Released};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::offer::offers;
+use crate::fhir::patch::{Patch, Unfit};
 use crate::fhir::reference::is_id;
 use crate::fhir::{Issue, Resource};
 use crate::store::Stored;
 
+use super::conditional::{Resolved, Terms};
 use super::record::{self, Request};
 use super::submit::{Asked, Change};
 use super::transition::{self, Roles};
@@ -53,6 +55,11 @@ impl Planned {
         }
     }
 
+    /// Whether nothing is there now: it never was, or was deleted.
+    pub fn is_new(&self) -> bool {
+        self.current.as_ref().is_none_or(|current| current.deleted)
+    }
+
     /// What is there already, to be changed into `resource`; without one, to be deleted.
     fn from(current: Stored, resource: Option<Resource>, roles: Roles, view: Option<Resource>) -> Planned {
         Planned {
@@ -72,26 +79,24 @@ impl Planned {
     }
 }
 
-/// Finds what each change is made from, and whether this caller may make it.
+/// Finds what each change is made from, and whether this caller may make it. What is there already, or need not be
+/// deleted, has no plan.
 pub async fn plan(
     ctx: &Context,
     caller: &Caller,
     request: &Request,
     interaction: Interaction,
     asked: &[Asked],
+    resolved: &mut [Result<Resolved<'_>, Error>],
 ) -> Result<Vec<Planned>, Error> {
     let alone = !matches!(interaction, Interaction::Transaction);
     let mut planned = Vec::with_capacity(asked.len());
     let mut refused: Option<(No, Vec<Issue>)> = None;
-    for one in asked {
-        let found = match &one.change {
-            Change::Create(resource) => create(ctx, caller, resource),
-            Change::Update { kind, id, resource, if_match } => {
-                update(ctx, caller, request, (kind, id), resource, if_match.as_deref()).await
-            }
-            Change::Delete { kind, id, if_match } => {
-                delete(ctx, caller, request, (kind, id), if_match.as_deref()).await
-            }
+    for (one, resolved) in asked.iter().zip(resolved) {
+        let found = match resolved {
+            Ok(Resolved::There(_) | Resolved::Nothing) => continue,
+            Ok(Resolved::Do { change, terms }) => change_of(ctx, caller, request, change, *terms).await,
+            Err(error) => Err(std::mem::replace(error, Error::No(No::Unreadable, Vec::new()))),
         };
         match found.map_err(|error| if alone { error } else { error.within_entry(one.entry) }) {
             Ok(found) => planned.push(Planned { entry: one.entry, full_url: one.full_url.clone(), ..found }),
@@ -105,6 +110,28 @@ pub async fn plan(
     }
     let twice = twice(&planned);
     if twice.is_empty() { Ok(planned) } else { Err(Error::No(No::Unreadable, twice)) }
+}
+
+async fn change_of(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    change: &Change,
+    terms: Terms,
+) -> Result<Planned, Error> {
+    let named = terms.named;
+    match change {
+        Change::Create(resource) => create(ctx, caller, resource, terms.creates_by),
+        Change::Update { kind, id, resource, if_match } => {
+            update(ctx, caller, request, (kind, id), resource, if_match.as_deref(), named).await
+        }
+        Change::Patch { kind, id, patch, if_match } => {
+            patched(ctx, caller, request, (kind, id), patch, if_match.as_deref(), named).await
+        }
+        Change::Delete { kind, id, if_match } => delete(ctx, caller, request, (kind, id), if_match.as_deref()).await,
+        // INVARIANT: `conditional::resolve` leaves none.
+        Change::Conditional { criteria, .. } => Err(Error::unknown(criteria.kind(), "?")),
+    }
 }
 
 /// A transaction names each resource and each `fullUrl` once: of two, nobody could say which counts
@@ -122,9 +149,9 @@ fn twice(planned: &[Planned]) -> Vec<Issue> {
     issues
 }
 
-fn create(ctx: &Context, caller: &Caller, resource: &Resource) -> Result<Planned, Error> {
+fn create(ctx: &Context, caller: &Caller, resource: &Resource, by: Interaction) -> Result<Planned, Error> {
     let kind = resource.kind();
-    writable(ctx, caller, Interaction::Create, kind)?;
+    writable(ctx, caller, by, kind)?;
     // An operator's import keeps ids (rules.md 11); anybody else is given one.
     let kept = resource.id().filter(|_| caller.way() == Way::Operator);
     let id = kept.unwrap_or("").to_string();
@@ -138,12 +165,13 @@ async fn update(
     (kind, id): (&str, &str),
     resource: &Resource,
     if_match: Option<&str>,
+    named: bool,
 ) -> Result<Planned, Error> {
     writable(ctx, caller, Interaction::Update, kind)?;
     same_identity(kind, id, resource)?;
     let found = match find(ctx, caller, request, kind, id).await? {
         None if if_match.is_none() && may_name(ctx, caller, kind, id).await? => {
-            let made = create(ctx, caller, resource)?;
+            let made = create(ctx, caller, resource, Interaction::Update)?;
             return Ok(Planned { id: id.to_string(), ..made });
         }
         // It may have been created between the two looks.
@@ -151,11 +179,46 @@ async fn update(
         found => found,
     };
     let (current, view) = found.ok_or_else(|| Error::unknown(kind, id))?;
-    versions_agree(kind, &current, if_match)?;
-    let roles = roles(ctx, caller, &current, resource).await?;
+    versions_agree(kind, &current, if_match, named)?;
+    revised(ctx, caller, current, view, resource.clone()).await
+}
+
+/// A patch is applied to what its caller sees; what comes of it is an update like any other.
+async fn patched(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    (kind, id): (&str, &str),
+    patch: &Patch,
+    if_match: Option<&str>,
+    named: bool,
+) -> Result<Planned, Error> {
+    writable(ctx, caller, Interaction::Patch, kind)?;
+    let (current, view) = find(ctx, caller, request, kind, id).await?.ok_or_else(|| Error::unknown(kind, id))?;
+    if current.deleted {
+        return Err(read::gone(kind, id));
+    }
+    let seen = view.ok_or_else(|| Error::unknown(kind, id))?;
+    versions_agree(kind, &current, if_match, named || patch.names_version())?;
+    let resource = patch.apply(&seen, &|path| ctx.profiles.member(path)).map_err(|unfit| match unfit {
+        Unfit::Version(issue) => Error::one(No::Stale, issue),
+        Unfit::Content(issue) => Error::one(No::Invalid, issue),
+    })?;
+    revised(ctx, caller, current, Some(seen), resource).await
+}
+
+/// Whether this caller may make the current version into that one.
+async fn revised(
+    ctx: &Context,
+    caller: &Caller,
+    current: Stored,
+    view: Option<Resource>,
+    mut resource: Resource,
+) -> Result<Planned, Error> {
+    let roles = roles(ctx, caller, &current, &resource).await?;
     let stored = current.resource();
     let own = current.origin == caller.partner() || caller.way() == Way::Operator;
-    let by_role = kind == "Task" && (roles.requester || roles.target);
+    let by_role = current.kind == "Task" && (roles.requester || roles.target);
     let mut corrects = false;
     if let Some(stored) = stored.as_ref().filter(|_| !own && !by_role) {
         // Somebody else's resource, under a permit that lists the action: an absent action never gives it (rules.md 7).
@@ -164,9 +227,8 @@ async fn update(
         corrects = decision.permits() && decision.states_action();
     }
     if !own && !by_role && !corrects {
-        return Err(Error::not_yours(&format!("{kind}/{id}")));
+        return Err(Error::not_yours(&format!("{}/{}", current.kind, current.id)));
     }
-    let mut resource = resource.clone();
     if let Some(meta) = stored.filter(|_| corrects).and_then(|stored| stored.root().get("meta").value().cloned()) {
         // Whose view was labelled for it does not write those labels back.
         resource.set("meta", meta);
@@ -213,7 +275,7 @@ async fn delete(
         return Err(Error::not_yours(&format!("{kind}/{id}")));
     }
     if if_match.is_some() {
-        versions_agree(kind, &current, if_match)?;
+        versions_agree(kind, &current, if_match, false)?;
     }
     let roles = Roles { requester: true, target: false };
     Ok(Planned::from(current, None, roles, None))
@@ -251,7 +313,7 @@ async fn roles(ctx: &Context, caller: &Caller, current: &Stored, new: &Resource)
 }
 
 /// Whether the type exists, is for partners to write, and the scopes cover it.
-fn writable(ctx: &Context, caller: &Caller, interaction: Interaction, kind: &str) -> Result<(), Error> {
+pub(super) fn writable(ctx: &Context, caller: &Caller, interaction: Interaction, kind: &str) -> Result<(), Error> {
     if !offers(kind, interaction) {
         let text = format!("`{kind}` is written by the server alone");
         return Err(Error::one(No::NotOffered, Issue::error("not-supported", "server-writes", text)));
@@ -278,9 +340,10 @@ fn same_identity(kind: &str, id: &str, resource: &Resource) -> Result<(), Error>
     Err(Error::one(No::Unreadable, Issue::error("invalid", "identity", text).at(format!("{kind}.id"))))
 }
 
-fn versions_agree(kind: &str, current: &Stored, if_match: Option<&str>) -> Result<(), Error> {
+/// `named`: the version was named in another way, by a patch or a unique identifier (rules.md 12).
+fn versions_agree(kind: &str, current: &Stored, if_match: Option<&str>, named: bool) -> Result<(), Error> {
     let Some(text) = if_match else {
-        if kind != "Task" {
+        if kind != "Task" || named {
             return Ok(());
         }
         let text = "updating a Task needs `If-Match` with the version that you read, so that no step is lost";

@@ -7,7 +7,7 @@ use crate::auth::Caller;
 use crate::consent::{Action, Reach, Released, by_right, release};
 use crate::fhir::Issue;
 use crate::fhir::interaction::Interaction;
-use crate::fhir::search::{Query, Reading, query};
+use crate::fhir::search::{Query, query};
 use crate::fhir::view::View;
 use crate::store::{After, Page, Stored};
 
@@ -130,17 +130,7 @@ fn question(ctx: &Context, caller: &Caller, asked: &Search) -> Result<(Query, St
     for kind in &kinds {
         read::allowed(ctx, caller, Interaction::SearchType, kind)?;
     }
-    let knows = |kind: &str| ctx.profiles.knows(kind);
-    let reading = Reading {
-        params: &ctx.params,
-        knows: &knows,
-        codes: &ctx.profiles,
-        limits: &ctx.config.search,
-        zone: &ctx.zone,
-        base: asked.base,
-        strict: asked.strict,
-        now: ctx.now(),
-    };
+    let reading = ctx.reading(asked.base, asked.strict);
     let mut query = Query::read(&kinds, &pairs, &reading).map_err(|issues| Error::No(No::Unreadable, issues))?;
     if kinds.len() != 1 {
         query.applied.splice(0..0, named);

@@ -8,19 +8,22 @@ use std::collections::BTreeSet;
 
 use crate::audit::{Disclosure, Record, Refusal};
 use crate::auth::Caller;
-use crate::consent::Directive;
+use crate::consent::{Directive, Released};
 use crate::fhir::interaction::Interaction;
+use crate::fhir::patch::Patch;
 use crate::fhir::reference::is_id;
+use crate::fhir::search::Criteria;
 use crate::fhir::{Instant, Issue, Outcome, Resource, Severity};
 use crate::profile::Valid;
 use crate::store::{Place, Stored, Tx};
 
-use super::link::link;
+use super::conditional::{Deed, Resolved, resolve};
+use super::link::{Addresses, is_name, link};
 use super::plan::{Planned, find, judge, plan};
 use super::record::{self, Request};
 use super::referral::{self, Desk};
 use super::targets::Targets;
-use super::{Context, Error, No, person, place, transition};
+use super::{Context, Error, No, Version, person, place, transition};
 
 /// One thing to be done.
 #[derive(Debug)]
@@ -32,11 +35,43 @@ pub struct Asked {
     pub full_url: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Change {
     Create(Resource),
-    Update { kind: String, id: String, resource: Resource, if_match: Option<String> },
-    Delete { kind: String, id: String, if_match: Option<String> },
+    Update {
+        kind: String,
+        id: String,
+        resource: Resource,
+        if_match: Option<String>,
+    },
+    Patch {
+        kind: String,
+        id: String,
+        patch: Patch,
+        if_match: Option<String>,
+    },
+    Delete {
+        kind: String,
+        id: String,
+        if_match: Option<String>,
+    },
+    /// Which resource, and whether there is one, is what the criteria match.
+    Conditional {
+        criteria: Criteria,
+        deed: Deed,
+    },
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    Created,
+    Updated,
+    Deleted,
+    /// It was there already, and nothing was changed.
+    Found,
+    /// There was nothing to delete.
+    Nothing,
 }
 
 /// What was done.
@@ -46,8 +81,10 @@ pub struct Written {
     pub id: String,
     pub version: i64,
     pub updated_at: Instant,
-    pub created: bool,
-    /// The stored bytes; `None` for a deletion.
+    pub done: Done,
+    /// Whether the caller named it by criteria, and so has to be told which it is.
+    pub by_criteria: bool,
+    /// The bytes to answer with; `None` for a deletion, and for what the caller may not read.
     pub body: Option<String>,
     /// Warnings, and what became of a referral.
     pub outcome: Outcome,
@@ -93,7 +130,11 @@ async fn refused(
     let why = if no == No::Unknown { "unknown" } else { "not-yours" };
     let mut record = record::start(ctx, caller, request, interaction.code(), "write".to_string());
     for one in asked {
-        let (Change::Update { kind, id, .. } | Change::Delete { kind, id, .. }) = &one.change else { continue };
+        let (Change::Update { kind, id, .. } | Change::Patch { kind, id, .. } | Change::Delete { kind, id, .. }) =
+            &one.change
+        else {
+            continue;
+        };
         if !ctx.profiles.knows(kind) || !is_id(id) {
             continue;
         }
@@ -122,20 +163,32 @@ async fn once(
     interaction: Interaction,
     asked: &[Asked],
 ) -> Result<Vec<Written>, Error> {
-    let mut planned = plan(ctx, caller, request, interaction, asked).await?;
-    link(ctx, &mut planned).await?;
+    let (mut resolved, conditions) = resolve(ctx, caller, request, asked).await?;
+    let mut planned = plan(ctx, caller, request, interaction, asked, &mut resolved).await?;
+    link(ctx, &mut planned, addresses(asked, &resolved)).await?;
     planned.iter_mut().for_each(|one| judge(caller, one));
     let checked = check(ctx, caller, request, interaction, &mut planned).await?;
 
     let partners = ctx.partners().await?;
     let desk = Desk { ctx, partners: &partners };
-    let target = match planned.get(..asked.len()) {
-        Some([one]) => format!("{}/{}", one.kind, one.id),
-        _ => "Bundle".to_string(),
-    };
-    let mut record = record::start(ctx, caller, request, interaction.code(), target);
+    let mut record = record::start(ctx, caller, request, interaction.code(), target(&planned, &resolved));
+    for one in &resolved {
+        if let Ok(Resolved::There(there)) = one {
+            record.released.extend(there.disclosures.iter().cloned());
+        }
+    }
+    if planned.is_empty() {
+        record::keep(ctx, &record).await?;
+        return Ok(answers(ctx, caller, request, asked, resolved, Vec::new()).await);
+    }
     let mut written: Vec<Option<Written>> = planned.iter().map(|_| None).collect();
     let mut tx = ctx.store.begin().await?;
+    if !conditions.is_empty() && !conditions.hold(&mut tx).await? {
+        // Somebody else was first. Nothing is kept but the turn: on return, what was found is on disk for the next try.
+        tx.commit().await?;
+        let text = "what the criteria match was changed by somebody else at the same moment: try again";
+        return Err(Error::one(No::Conflict, Issue::error("conflict", "conflict", text)));
+    }
     // In one order for everybody, so that no two wait for each other.
     for (home, patient) in decided_about(&mut tx, &planned).await? {
         tx.move_epoch(home, &patient).await?;
@@ -143,7 +196,9 @@ async fn once(
     // Tasks last: what decides about them may come in the same Bundle.
     let (tasks, others): (Vec<_>, Vec<_>) =
         checked.into_iter().enumerate().partition(|(at, _)| planned[*at].kind == "Task");
-    for (at, valid) in others {
+    // Deletions first (FHIR R4 http.html#trules).
+    let (deletions, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, valid)| valid.is_none());
+    for (at, valid) in deletions.into_iter().chain(others) {
         written[at] = Some(put(ctx, &mut tx, &mut planned[at], valid, &mut record).await?);
     }
     for (at, valid) in tasks {
@@ -156,14 +211,81 @@ async fn once(
     let bucket = planned.first().map(|one| one.bucket);
     tx.record(&record::row(&record, bucket)).await?;
     tx.commit().await?;
-    let mut answers = Vec::with_capacity(written.len());
-    // What the server added besides is no answer to anything asked.
-    for (one, done) in planned.iter().zip(written.into_iter().flatten()).take(asked.len()) {
-        let own = one.origin == caller.partner()
-            || one.current.as_ref().is_some_and(|stored| stored.belongs_to(caller.partner()));
-        answers.push(if own || done.body.is_none() { done } else { view(ctx, caller, request, done).await });
+    let written = planned.into_iter().zip(written.into_iter().flatten()).collect();
+    Ok(answers(ctx, caller, request, asked, resolved, written).await)
+}
+
+/// What a request was about, for its record.
+fn target(planned: &[Planned], resolved: &[Result<Resolved<'_>, Error>]) -> String {
+    match (resolved, planned) {
+        ([Ok(Resolved::There(there))], _) => format!("{}/{}", there.version.kind, there.version.id),
+        ([_], [one, ..]) => format!("{}/{}", one.kind, one.id),
+        _ => "Bundle".to_string(),
     }
-    Ok(answers)
+}
+
+/// The names of entries that are there already, for the others of their Bundle.
+fn addresses(asked: &[Asked], resolved: &[Result<Resolved<'_>, Error>]) -> Addresses {
+    let there = asked.iter().zip(resolved).filter_map(|(one, resolved)| match resolved {
+        Ok(Resolved::There(there)) => {
+            let url = one.full_url.clone().filter(|url| is_name(url))?;
+            let Version { kind, id, version, .. } = &there.version;
+            Some((url, (format!("{kind}/{id}"), *version)))
+        }
+        _ => None,
+    });
+    there.collect()
+}
+
+/// An answer to each that was asked; what the server added besides is no answer to anything.
+async fn answers(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    asked: &[Asked],
+    resolved: Vec<Result<Resolved<'_>, Error>>,
+    written: Vec<(Planned, Written)>,
+) -> Vec<Written> {
+    let mut written = written.into_iter();
+    let mut answers = Vec::with_capacity(asked.len());
+    for (one, resolved) in asked.iter().zip(resolved) {
+        let by_criteria = matches!(one.change, Change::Conditional { .. });
+        match resolved {
+            Ok(Resolved::There(there)) => {
+                let Version { kind, id, version, updated_at, body } = there.version;
+                let body = body.map(Released::into_text);
+                let outcome = Outcome::default();
+                answers.push(Written { kind, id, version, updated_at, done: Done::Found, by_criteria, body, outcome });
+            }
+            Ok(Resolved::Nothing) => answers.push(Written {
+                kind: String::new(),
+                id: String::new(),
+                version: 0,
+                updated_at: ctx.now(),
+                done: Done::Nothing,
+                by_criteria,
+                body: None,
+                outcome: Outcome::default(),
+            }),
+            _ => {
+                let Some((made, mut done)) = written.next() else { continue };
+                done.by_criteria = by_criteria;
+                let own = made.origin == caller.partner()
+                    || made.current.as_ref().is_some_and(|stored| stored.belongs_to(caller.partner()));
+                let mut done = if own || done.body.is_none() { done } else { view(ctx, caller, request, done).await };
+                if patches(&one.change) && !caller.may(Interaction::Read, &done.kind) {
+                    // A patch says little of the resource: its answer is no way to read without the scope for it.
+                    done.body = None;
+                }
+                answers.push(done);
+            }
+        }
+    }
+    answers
+}
+
+fn patches(change: &Change) -> bool {
+    matches!(change, Change::Patch { .. } | Change::Conditional { deed: Deed::Patch { .. }, .. })
 }
 
 /// Every problem of every resource at once.
@@ -197,9 +319,11 @@ async fn check(
         let (errors, notes): (Vec<Issue>, Vec<Issue>) =
             found.into_iter().partition(|issue| issue.severity == Severity::Error);
         one.notes.extend(notes);
-        let prefix = format!("Bundle.entry[{}].resource", one.entry);
+        let errors = Error::No(No::Invalid, errors);
         let bundled = interaction == Interaction::Transaction;
-        issues.extend(errors.into_iter().map(|issue| if bundled { issue.within(&prefix) } else { issue }));
+        if let Error::No(_, errors) = if bundled { errors.within_entry(one.entry) } else { errors } {
+            issues.extend(errors);
+        }
         valid.push(checked.ok());
     }
     if issues.is_empty() { Ok(valid) } else { Err(Error::No(No::Invalid, issues)) }
@@ -208,7 +332,7 @@ async fn check(
 /// The rules of the exchange that a type brings with it.
 fn rules(one: &Planned, resource: &Resource) -> Vec<Issue> {
     match resource.kind() {
-        "Task" if one.current.is_none() => transition::check_new(resource),
+        "Task" if one.is_new() => transition::check_new(resource),
         "Consent" => one.broken.iter().cloned().chain(Directive::problems(resource)).collect(),
         _ => one.broken.clone(),
     }
@@ -285,7 +409,8 @@ async fn store(
         id: one.id.clone(),
         version: resource.version(),
         updated_at: resource.updated_at().unwrap_or(Instant(0)),
-        created: one.current.is_none(),
+        done: if one.is_new() { Done::Created } else { Done::Updated },
+        by_criteria: false,
         body: Some(resource.value().to_string()),
         outcome: Outcome(std::mem::take(&mut one.notes)),
     })
@@ -293,28 +418,26 @@ async fn store(
 
 async fn delete_one(ctx: &Context, tx: &mut Tx, one: &Planned, record: &mut Record) -> Result<Written, Error> {
     let Some(current) = &one.current else { return Err(Error::unknown(&one.kind, &one.id)) };
-    let updated_at = ctx.now().max(current.updated_at.plus_millis(1));
-    if !current.deleted && !tx.delete(current, updated_at).await? {
-        return Err(lost_race(&one.kind, &one.id));
+    let (kind, id) = (one.kind.clone(), one.id.clone());
+    // A second deletion changes nothing.
+    let (mut version, mut updated_at) = (current.version, current.updated_at);
+    if !current.deleted {
+        version += 1;
+        updated_at = ctx.now().max(current.updated_at.plus_millis(1));
+        if !tx.delete(current, updated_at).await? {
+            return Err(lost_race(&one.kind, &one.id));
+        }
     }
     record.released.push(Disclosure {
-        key: format!("{}/{}", one.kind, one.id),
-        version: current.version + 1,
+        key: format!("{kind}/{id}"),
+        version,
         party: one.origin.clone(),
         patient: current.patient.clone(),
         why: "written",
         decision: None,
     });
-    let (kind, id) = (one.kind.clone(), one.id.clone());
-    Ok(Written {
-        kind,
-        id,
-        version: current.version + 1,
-        updated_at,
-        created: false,
-        body: None,
-        outcome: Outcome::default(),
-    })
+    let (done, by_criteria, body, outcome) = (Done::Deleted, false, None, Outcome::default());
+    Ok(Written { kind, id, version, updated_at, done, by_criteria, body, outcome })
 }
 
 /// Whether a change may turn decisions about its person.

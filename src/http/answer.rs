@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use crate::fhir::Outcome;
-use crate::gateway::{Version, Written};
+use crate::fhir::{Instant, Outcome};
+use crate::gateway::{Done, Version, Written};
 
 use super::prefer::{Prefer, Return};
 
@@ -20,13 +20,35 @@ pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
+/// What a caller has already, as it said with its read (FHIR R4 http.html#cread).
+#[derive(Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// `If-None-Match`: tags, weak, strong or bare.
+    pub none_match: Option<&'a str>,
+    /// `If-Modified-Since`: an HTTP date, or in a Bundle an instant.
+    pub modified_since: Option<&'a str>,
+}
+
+impl Known<'_> {
+    /// Whether it has this version. A tag beats a date (RFC 9110, 13.2.2), and a date that cannot be read is none.
+    pub fn has(self, version: &Version) -> bool {
+        let number = version.version.to_string();
+        let tagged = |tag: &str| tag.trim() == "*" || tag.trim().trim_start_matches("W/").trim_matches('"') == number;
+        match (self.none_match, self.modified_since) {
+            (Some(tags), _) => tags.split(',').any(tagged),
+            (None, Some(date)) => {
+                let since = Instant::of_http_date(date).or_else(|| Instant::parse(date));
+                since.is_some_and(|since| version.updated_at.as_secs() <= since.as_secs())
+            }
+            (None, None) => false,
+        }
+    }
+}
+
 /// One version of one resource; `None` in it is a deletion.
-pub fn version(version: Version, if_none_match: Option<&str>) -> Response {
+pub fn version(version: Version, known: Known) -> Response {
     let tag = etag(version.version);
-    let wanted = |known: &str| {
-        known.trim() == "*" || known.trim().trim_start_matches("W/").trim_matches('"') == version.version.to_string()
-    };
-    let mut response = if if_none_match.is_some_and(|known| known.split(',').any(wanted)) {
+    let mut response = if known.has(&version) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
@@ -42,20 +64,22 @@ pub fn version(version: Version, if_none_match: Option<&str>) -> Response {
 pub fn written(base: &str, written: Written, prefer: &Prefer) -> Response {
     let location = location(base, &written);
     let (version, updated_at) = (written.version, written.updated_at);
-    let status = match (written.created, &written.body) {
-        (true, _) => StatusCode::CREATED,
-        (false, Some(_)) => StatusCode::OK,
-        (false, None) => StatusCode::NO_CONTENT,
+    let status = match written.done {
+        Done::Created => StatusCode::CREATED,
+        Done::Updated | Done::Found => StatusCode::OK,
+        Done::Deleted | Done::Nothing => StatusCode::NO_CONTENT,
     };
+    let located = is_located(&written);
     // A referral that is held must be seen by who sent it, whatever else it prefers.
     let notes = written.outcome.0.iter().map(|issue| issue.text.clone()).collect::<Vec<String>>().join("; ");
     let body = match (prefer.returns, written.body) {
-        (_, None) | (Return::Minimal, _) => Vec::new(),
-        (Return::Outcome, Some(_)) => written.outcome.to_value().to_string().into_bytes(),
+        _ if status == StatusCode::NO_CONTENT => Vec::new(),
+        (Return::Minimal, _) | (Return::Representation, None) => Vec::new(),
+        (Return::Outcome, _) => written.outcome.to_value().to_string().into_bytes(),
         (Return::Representation, Some(body)) => body.into_bytes(),
     };
     let mut response = json(status, body);
-    if status == StatusCode::CREATED {
+    if located {
         set(&mut response, header::LOCATION, &location);
     }
     if status != StatusCode::NO_CONTENT {
@@ -66,6 +90,13 @@ pub fn written(base: &str, written: Written, prefer: &Prefer) -> Response {
         set(&mut response, HeaderName::from_static("x-handoff-note"), &notes.chars().take(1_000).collect::<String>());
     }
     response
+}
+
+/// Whether the answer says where it is: of what was created (FHIR R4 http.html#create), and of what the caller named
+/// by criteria alone.
+pub fn is_located(written: &Written) -> bool {
+    let is_there = matches!(written.done, Done::Updated | Done::Found);
+    written.done == Done::Created || (written.by_criteria && is_there)
 }
 
 pub fn location(base: &str, written: &Written) -> String {

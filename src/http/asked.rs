@@ -7,10 +7,11 @@ use axum::extract::{FromRequestParts, Path, Request as HttpRequest, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
 use crate::auth::Caller;
+use crate::fhir::patch::{self, Patch};
 use crate::fhir::{Issue, Resource, read};
 use crate::gateway::{Context, Error, No, Request, sign_in};
 
@@ -76,16 +77,54 @@ pub fn base(ctx: &Context, headers: &HeaderMap) -> String {
     format!("http://{host}")
 }
 
+impl Asked {
+    /// A header's text.
+    pub fn header(&self, name: HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub fn if_match(&self) -> Option<String> {
+        self.header(header::IF_MATCH).map(str::to_string)
+    }
+
+    /// The media type of the body, without its parameters.
+    pub fn media(&self) -> Option<&str> {
+        self.header(header::CONTENT_TYPE).map(plain)
+    }
+}
+
+/// `application/json` of `application/json; charset=utf-8`.
+fn plain(media: &str) -> &str {
+    media.split(';').next().unwrap_or("").trim()
+}
+
 /// The body as one resource, within the limit.
 pub async fn resource(ctx: &Context, headers: &HeaderMap, body: Body) -> Result<Resource, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("application/fhir+json");
-    let plain = kind.split(';').next().unwrap_or("").trim();
+    let plain = plain(kind);
     if !matches!(plain, "application/fhir+json" | "application/json" | "text/json" | "application/json+fhir") {
         let text = "`Content-Type`: expected `application/fhir+json` or `application/fhir+xml`, in UTF-8";
         return Err(Error::one(No::WrongFormat, Issue::error("not-supported", "content-type", text)).into());
     }
     let bytes = bytes(ctx, body).await?;
     read::resource(&bytes).map_err(Problem::unreadable)
+}
+
+/// The body as a patch. The inner error is the answer to a format that is none, which names those that are
+/// (RFC 5789, 2.2).
+pub async fn patch(ctx: &Context, asked: &Asked, body: Body) -> Result<Result<Patch, Response>, Problem> {
+    let bytes = bytes(ctx, body).await?;
+    match Patch::read(asked.media().unwrap_or(""), &bytes) {
+        Some(Ok(patch)) => Ok(Ok(patch)),
+        Some(Err(issues)) => Err(Error::No(No::Unreadable, issues).into()),
+        None => {
+            let text = format!("`Content-Type`: expected one of {}", patch::FORMATS);
+            let issue = Issue::error("not-supported", "content-type", text);
+            let mut response = Problem::from(Error::one(No::WrongFormat, issue)).into_response();
+            answer::set(&mut response, HeaderName::from_static("accept-patch"), patch::FORMATS);
+            Ok(Err(response))
+        }
+    }
 }
 
 /// The body's bytes, within the limit.

@@ -36,7 +36,7 @@ pub fn code(no: No) -> StatusCode {
         No::Unknown => StatusCode::NOT_FOUND,
         No::Gone => StatusCode::GONE,
         No::NotYours => StatusCode::FORBIDDEN,
-        No::Stale => StatusCode::PRECONDITION_FAILED,
+        No::Stale | No::Several => StatusCode::PRECONDITION_FAILED,
         No::Unconditional => StatusCode::PRECONDITION_REQUIRED,
         No::Conflict => StatusCode::CONFLICT,
         No::NotOffered => StatusCode::METHOD_NOT_ALLOWED,

@@ -1,4 +1,4 @@
-//! One resource: read, vread, history, update, delete.
+//! One resource: read, vread, history, update, patch, delete.
 
 use std::sync::Arc;
 
@@ -14,7 +14,8 @@ use crate::fhir::interaction::Interaction;
 use crate::fhir::view::View;
 use crate::gateway::{self, Asked as Deed, Change, Context};
 
-use super::asked::{Address, Asked, resource};
+use super::answer::Known;
+use super::asked::{self, Address, Asked, resource};
 use super::error::Problem;
 use super::{answer, audit_event};
 
@@ -31,8 +32,8 @@ pub async fn read(
     }
     let view = view(&pairs)?;
     let found = gateway::read(&ctx, &asked.caller, &asked.request, &kind, &id).await?.seen_as(&ctx, &view);
-    let known = asked.headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
-    Ok(answer::version(found, known))
+    let (none_match, modified_since) = (asked.header(header::IF_NONE_MATCH), asked.header(header::IF_MODIFIED_SINCE));
+    Ok(answer::version(found, Known { none_match, modified_since }))
 }
 
 pub async fn vread(
@@ -41,7 +42,7 @@ pub async fn vread(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let found = gateway::vread(&ctx, &asked.caller, &asked.request, &kind, &id, &version).await?;
-    Ok(answer::version(found, None))
+    Ok(answer::version(found, Known::default()))
 }
 
 pub async fn history(
@@ -50,7 +51,17 @@ pub async fn history(
     Query(pairs): Pairs,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    for (name, value) in &pairs {
+    Ok(answer::json(StatusCode::OK, past(&ctx, &asked, (&kind, &id), &pairs).await?))
+}
+
+/// A page of a resource's history, as a Bundle.
+pub async fn past(
+    ctx: &Context,
+    asked: &Asked,
+    (kind, id): (&str, &str),
+    pairs: &[(String, String)],
+) -> Result<Vec<u8>, Problem> {
+    for (name, value) in pairs {
         let known = matches!(name.as_str(), "_count" | "_before") && value.parse::<u32>().is_ok();
         if !known && !matches!(name.as_str(), "_format" | "_pretty") {
             let text = format!("`{name}` is not applied to a history here, or its value is no number; `_count` is");
@@ -60,8 +71,7 @@ pub async fn history(
     let number =
         |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).and_then(|(_, value)| value.parse::<i64>().ok());
     let count = number("_count").unwrap_or(50).clamp(1, 1_000) as usize;
-    let versions =
-        gateway::history(&ctx, &asked.caller, &asked.request, (&kind, &id), number("_before"), count).await?;
+    let versions = gateway::history(ctx, &asked.caller, &asked.request, (kind, id), number("_before"), count).await?;
     let address = format!("{}/{kind}/{id}/_history", asked.base);
     let mut links = vec![json!({"relation": "self", "url": format!("{address}?_count={count}")})];
     if let Some(last) = versions.last().filter(|last| versions.len() == count && last.version > 1) {
@@ -73,7 +83,7 @@ pub async fn history(
             (1, _) => "POST",
             _ => "PUT",
         };
-        let url = if method == "POST" { kind.clone() } else { format!("{kind}/{id}") };
+        let url = if method == "POST" { kind.to_string() } else { format!("{kind}/{id}") };
         let status = if method == "POST" { "201" } else if method == "PUT" { "200" } else { "204" };
         Found {
             full_url: format!("{}/{kind}/{id}", asked.base),
@@ -84,7 +94,7 @@ pub async fn history(
         }
     });
     let head = json!({"resourceType": "Bundle", "type": "history", "link": links});
-    Ok(answer::json(StatusCode::OK, listing(head, rows.collect())))
+    Ok(listing(head, rows.collect()))
 }
 
 pub async fn update(
@@ -94,7 +104,7 @@ pub async fn update(
     body: Body,
 ) -> Result<Response, Problem> {
     let resource = resource(&ctx, &asked.headers, body).await?;
-    let if_match = if_match(&asked);
+    let if_match = asked.if_match();
     change(&ctx, &asked, Interaction::Update, Change::Update { kind, id, resource, if_match }).await
 }
 
@@ -103,8 +113,22 @@ pub async fn delete(
     Address((kind, id)): Address<(String, String)>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let if_match = if_match(&asked);
+    let if_match = asked.if_match();
     change(&ctx, &asked, Interaction::Delete, Change::Delete { kind, id, if_match }).await
+}
+
+pub async fn patch(
+    State(ctx): State<Arc<Context>>,
+    Address((kind, id)): Address<(String, String)>,
+    asked: Asked,
+    body: Body,
+) -> Result<Response, Problem> {
+    let patch = match asked::patch(&ctx, &asked, body).await? {
+        Ok(patch) => patch,
+        Err(refused) => return Ok(refused),
+    };
+    let if_match = asked.if_match();
+    change(&ctx, &asked, Interaction::Patch, Change::Patch { kind, id, patch, if_match }).await
 }
 
 /// One change by itself, answered as the caller prefers.
@@ -136,8 +160,4 @@ fn view(pairs: &[(String, String)]) -> Result<View, Problem> {
         view = found.ok_or_else(|| Problem::unreadable(unreadable()))?;
     }
     Ok(view)
-}
-
-fn if_match(asked: &Asked) -> Option<String> {
-    asked.headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()).map(str::to_string)
 }

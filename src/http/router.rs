@@ -11,16 +11,19 @@ use crate::gateway::Context;
 use super::{asked, bundle, docs, format, instance, public, token, types, validate};
 
 pub fn router(ctx: Arc<Context>) -> Router {
+    let of_type = get(types::search).post(types::create);
+    let of_type = of_type.put(types::update).patch(types::patch).delete(types::delete);
+    let of_id = get(instance::read).put(instance::update).patch(instance::patch).delete(instance::delete);
     Router::new()
         .route("/fhir", get(types::search_all).post(bundle::submit))
         .route("/fhir/", get(types::search_all).post(bundle::submit))
         .route("/fhir/_search", post(types::search_all_by_post))
         .route("/fhir/metadata", get(public::metadata))
         .route("/fhir/.well-known/smart-configuration", get(public::smart_configuration))
-        .route("/fhir/{kind}", get(types::search).post(types::create))
+        .route("/fhir/{kind}", of_type)
         .route("/fhir/{kind}/_search", post(types::search_by_post))
         .route("/fhir/{kind}/$validate", post(validate::validate))
-        .route("/fhir/{kind}/{id}", get(instance::read).put(instance::update).delete(instance::delete))
+        .route("/fhir/{kind}/{id}", of_id)
         .route("/fhir/{kind}/{id}/{part}", get(types::search_compartment))
         .route("/fhir/{kind}/{id}/{part}/_search", post(types::search_compartment_by_post))
         .route("/fhir/{kind}/{id}/_history", get(instance::history))

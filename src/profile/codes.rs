@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fhir::search::Codes;
+use crate::fhir::search::Definitions;
 
 use super::Profiles;
 use super::facts::{CodeSystem, bare};
@@ -67,7 +67,11 @@ impl Profiles {
 /// Most codes of a value set that a search looks for.
 const SEARCHED_MAX: usize = 1_000;
 
-impl Codes for Profiles {
+impl Definitions for Profiles {
+    fn knows(&self, kind: &str) -> bool {
+        Profiles::knows(self, kind)
+    }
+
     fn expansion(&self, value_set: &str) -> Option<Vec<(String, Vec<String>)>> {
         let found =
             Profiles::expansion(self, value_set, SEARCHED_MAX).filter(|found| found.open.is_empty() && !found.cut)?;

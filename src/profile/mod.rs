@@ -14,6 +14,7 @@ mod facts;
 mod found;
 pub mod import;
 mod invariant;
+mod member;
 mod outline;
 mod overlay;
 mod package;

@@ -119,23 +119,24 @@ impl Store {
     }
 
     async fn matching(&self, sql: Sql, query: &Query, within: &Reach) -> Result<Sql, Fault> {
-        let sql = match query.patient() {
-            None => sql.push(" FROM resource r WHERE "),
-            Some(patient) => {
-                let bucket = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
-                // CROSS keeps SQLite to the person's rows, where it would else count through all of a type.
-                let kinds: Vec<&str> = query.kinds.iter().map(String::as_str).collect();
-                of_person(sql.push(" FROM "), bucket, patient, &kinds)
-                    .push(" p CROSS JOIN resource r WHERE r.bucket = p.bucket AND r.kind = p.kind AND r.id = p.id AND ")
-            }
+        let home = match query.patient() {
+            Some(patient) => self.bucket_of("Patient", patient).await?,
+            None => None,
         };
-        Ok(matching_rows(sql, query, within))
+        Ok(matching(sql, query, within, home))
     }
 }
 
-/// Appends the condition that a query within a reach is, on a row `r`.
-pub(super) fn matching_rows(sql: Sql, query: &Query, within: &Reach) -> Sql {
+/// The rows in reach that a query matches. `home` is the bucket of the person whom it is about, if it is about one
+/// who is known.
+pub(super) fn matching(sql: Sql, query: &Query, within: &Reach, home: Option<i64>) -> Sql {
     let kinds: Vec<&str> = query.kinds.iter().map(String::as_str).collect();
+    let sql = match query.patient() {
+        None => sql.push(" FROM resource r WHERE "),
+        // CROSS keeps SQLite to the person's rows, where it would else count through all of a type.
+        Some(patient) => of_person(sql.push(" FROM "), home.unwrap_or(-1), patient, &kinds)
+            .push(" p CROSS JOIN resource r WHERE r.bucket = p.bucket AND r.kind = p.kind AND r.id = p.id AND "),
+    };
     let only = if let [kind] = kinds.as_slice() { Some(*kind) } else { None };
     let sql = match only {
         Some(kind) => sql.push("r.kind = ").bind(kind),

@@ -6,6 +6,7 @@
 
 mod after;
 mod bucket;
+mod conditional;
 mod criterion;
 mod db;
 mod find;
@@ -26,6 +27,7 @@ use std::fmt;
 
 pub use after::After;
 pub use bucket::{BUCKETS, bucket_in, bucket_of_name, embed};
+pub use conditional::SLOTS;
 pub use find::Page;
 pub use log::{Chained, Filter as LogFilter, LogRow, Record};
 pub use outbox::{Delivery, DeliveryState};

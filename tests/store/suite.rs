@@ -138,8 +138,7 @@ impl Exchange {
         let limits = Config::load(None).unwrap().search;
         let reading = Reading {
             params: &self.params,
-            knows: &|kind| self.profiles.knows(kind),
-            codes: &self.profiles,
+            definitions: &self.profiles,
             limits: &limits,
             zone: &Zone::utc(),
             base: "",

@@ -198,7 +198,7 @@ fn at(kind: &str, name: &str, whole: &str, value: &str, with: &Reading, depth: u
             return Err(unknown(whole, "is no reverse chain such as `_has:Observation:patient:code`"));
         };
         let found = with.params.find(source, param).filter(|found| found.kind == ParamKind::Reference);
-        if !(with.knows)(source) || found.is_none() {
+        if !with.definitions.knows(source) || found.is_none() {
             return Err(unknown(whole, "names a reference parameter that is not known here"));
         }
         let then = Box::new(at(source, rest, whole, value, with, depth + 1)?);
@@ -226,10 +226,10 @@ fn chain(
         return Err(unknown(whole, &format!("starts a chain with what is no reference parameter of `{kind}`")));
     };
     let targets: Vec<&str> = match wanted {
-        Some(wanted) if param.points_at(wanted) && (with.knows)(wanted) => vec![wanted],
+        Some(wanted) if param.points_at(wanted) && with.definitions.knows(wanted) => vec![wanted],
         Some(_) => return Err(unknown(whole, "names a type at which that reference does not point")),
         None if code == "patient" => vec!["Patient"],
-        None => param.targets.iter().map(String::as_str).filter(|kind| (with.knows)(kind)).collect(),
+        None => param.targets.iter().map(String::as_str).filter(|kind| with.definitions.knows(kind)).collect(),
     };
     let (mut links, mut refused) = (Vec::new(), None);
     for target in targets {

@@ -50,7 +50,7 @@ impl Include {
         let mut parts = value.splitn(3, ':');
         let (source, param) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
         let target = parts.next().filter(|target| !target.is_empty()).map(str::to_string);
-        let known = |kind: &str| (with.knows)(kind);
+        let known = |kind: &str| with.definitions.knows(kind);
         if !known(source) {
             return Err(unknown(name, "names a type that is not served here"));
         }

@@ -1,8 +1,9 @@
 //! Search as FHIR means it, before any database: which parameters there are, what a resource says for each, and
 //! what a caller asked.
 
-pub mod codes;
+pub mod criteria;
 pub mod criterion;
+pub mod definitions;
 pub mod extract;
 pub mod include;
 pub mod order;
@@ -13,8 +14,9 @@ pub mod query;
 mod tests;
 mod value;
 
-pub use codes::Codes;
+pub use criteria::Criteria;
 pub use criterion::{Criterion, Filter, Test};
+pub use definitions::Definitions;
 pub use extract::{Entry, IndexValue, fold};
 pub use include::Include;
 pub use order::{SortBy, SortKey};

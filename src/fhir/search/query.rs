@@ -11,8 +11,8 @@ use serde::Deserialize;
 use crate::fhir::view::View;
 use crate::fhir::{Instant, Issue, Severity, Zone};
 
-use super::codes::Codes;
 use super::criterion::{Criterion, short};
+use super::definitions::Definitions;
 use super::include::Include;
 use super::order::{self, SortKey};
 use super::params::Params;
@@ -60,9 +60,7 @@ pub struct Limits {
 /// What reading needs besides the pairs.
 pub struct Reading<'a> {
     pub params: &'a Params,
-    /// Whether a type is served here.
-    pub knows: &'a dyn Fn(&str) -> bool,
-    pub codes: &'a dyn Codes,
+    pub definitions: &'a dyn Definitions,
     pub limits: &'a Limits,
     /// The zone of a date without an offset.
     pub zone: &'a Zone,

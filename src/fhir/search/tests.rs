@@ -24,8 +24,7 @@ fn read(text: &str, strict: bool) -> Result<Query, Vec<Issue>> {
     let limits = Config::load(None).unwrap().search;
     let reading = Reading {
         params: &params,
-        knows: &|kind| ["CarePlan", "Patient"].contains(&kind),
-        codes: &Listed,
+        definitions: &Listed,
         limits: &limits,
         zone: &Zone::utc(),
         base: "https://exchange.example/fhir",
@@ -38,7 +37,11 @@ fn read(text: &str, strict: bool) -> Result<Query, Vec<Issue>> {
 /// One value set, and one system in which `c` is below `b` is below `a`.
 struct Listed;
 
-impl Codes for Listed {
+impl Definitions for Listed {
+    fn knows(&self, kind: &str) -> bool {
+        ["CarePlan", "Patient"].contains(&kind)
+    }
+
     fn expansion(&self, value_set: &str) -> Option<Vec<(String, Vec<String>)>> {
         (value_set == "http://x/vs").then(|| vec![("http://x".into(), vec!["a".into(), "b".into()])])
     }

@@ -86,15 +86,18 @@ pub fn of_type(name: &str, text: &str) -> Result<Test, Issue> {
 /// `:in` and `:not-in` a value set, `:below` and `:above` a code.
 pub fn codes(name: &str, modifier: &str, text: &str, with: &Reading) -> Result<Vec<Test>, Issue> {
     let found = if modifier.ends_with("in") {
-        with.codes.expansion(text)
+        with.definitions.expansion(text)
     } else {
         let parts = split_at_mark(text, '|');
         let [system, code] = parts.as_slice() else {
             return Err(unreadable(name, "a code with its system, `system|code`"));
         };
         let (system, code) = (plain(system), plain(code));
-        let codes =
-            if modifier == "below" { with.codes.below(&system, &code) } else { with.codes.above(&system, &code) };
+        let codes = if modifier == "below" {
+            with.definitions.below(&system, &code)
+        } else {
+            with.definitions.above(&system, &code)
+        };
         codes.map(|codes| vec![(system, codes)])
     };
     let found = found.ok_or_else(|| {

@@ -1,7 +1,10 @@
-//! What a search must know of code systems and value sets, told by whoever holds the definitions.
+//! What a search must know of types, code systems and value sets, told by whoever holds the definitions.
 
 /// Answers from definitions; `None` where they are not at hand.
-pub trait Codes {
+pub trait Definitions: Sync {
+    /// Whether a resource type is served here.
+    fn knows(&self, kind: &str) -> bool;
+
     /// The codes of a value set, by system; `None` unless all of them can be listed.
     fn expansion(&self, value_set: &str) -> Option<Vec<(String, Vec<String>)>>;
 
