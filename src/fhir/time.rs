@@ -246,7 +246,7 @@ mod tests {
         let at = Instant::parse("2026-11-22T12:00:00.25-05:00").unwrap();
         assert_eq!(at.to_string(), "2026-11-22T17:00:00.250Z");
         assert_eq!(at.http_date(), "Sun, 22 Nov 2026 17:00:00 GMT");
-        assert_eq!(Instant::of_http_date(&at.http_date()), Some(at));
+        assert_eq!(Instant::of_http_date(&at.http_date()).map(Instant::as_secs), Some(at.as_secs()));
         assert_eq!(Instant::of_http_date("yesterday"), None);
     }
 }

@@ -184,6 +184,18 @@ async fn criteria_match_within_the_callers_reach(on: On) {
     put(&housing, &path, &known("RC-1001"), &[]).await.is(403);
 }
 
+on_both!(who_was_not_looked_at_is_said);
+async fn who_was_not_looked_at_is_said(on: On) {
+    let gw = TestGateway::exchange_with(on, |config| config.consent.people_max = 1).await;
+    let (clinic, housing) = (gw.system("river-clinic").await, gw.system("harbor-housing").await);
+    let made = creates_unless(&housing, &known("1"), "identifier=a|1").await.is(201);
+    assert_eq!(made.header("x-handoff-note"), "");
+    clinic.submits(&fixture("ana")).await;
+    clinic.submits(&fixture("ana")).await;
+    let made = creates_unless(&housing, &known("2"), "identifier=a|2").await.is(201);
+    assert!(made.header("x-handoff-note").contains("name a patient"), "{:?}", made.headers);
+}
+
 on_both!(a_conditional_update_creates_updates_or_asks_to_be_clearer);
 async fn a_conditional_update_creates_updates_or_asks_to_be_clearer(on: On) {
     let (_gw, clinic) = start(on).await;
