@@ -217,7 +217,7 @@ impl Desk<'_> {
         let kind = kind.to_string();
         let change = match (deed, found) {
             (Deed::Create(_), Some(id)) => return self.there(&kind, &id).await,
-            (Deed::Create(resource), None) => Change::Create(self.new(criteria, resource).await?),
+            (Deed::Create(resource), None) => Change::Create(self.made_once(criteria, resource).await?),
             (Deed::Update { resource, if_match }, Some(id)) => {
                 if resource.id().is_some_and(|sent| sent != id) {
                     let text = format!("the criteria match another `{kind}` than the one whose `id` is in the body");
@@ -233,7 +233,7 @@ impl Desk<'_> {
                 return Err(Error::one(No::Stale, Issue::error("conflict", "stale", text)));
             }
             (Deed::Update { resource, .. }, None) => {
-                let resource = self.new(criteria, resource).await?;
+                let resource = self.made_once(criteria, resource).await?;
                 match resource.id().map(str::to_string) {
                     None => Change::Create(resource),
                     // An update that creates, with the rules of one; what is there under that id did not match.
@@ -262,7 +262,7 @@ impl Desk<'_> {
     }
 
     /// Something that this transaction creates, once by the same criteria.
-    async fn new(&mut self, criteria: &Criteria, resource: &Resource) -> Result<Resource, Error> {
+    async fn made_once(&mut self, criteria: &Criteria, resource: &Resource) -> Result<Resource, Error> {
         if !self.news.insert(criteria.normal()) {
             let text = "an entry before this one creates by the same criteria";
             return Err(Error::one(No::Unreadable, Issue::error("invalid", "bundle-twice", text)));

@@ -58,6 +58,19 @@ async fn of_64_identical_creates_one_creates_and_all_find_it(on: On) {
     assert_eq!(clinic.get(&format!("/fhir/{}", key(&answers[0].body))).await.is(200).body, answers[0].body);
 }
 
+on_both!(of_many_identical_conditional_updates_one_creates);
+async fn of_many_identical_conditional_updates_one_creates(on: On) {
+    let (_gw, clinic) = start(on).await;
+    let (path, body) = (format!("/fhir/Patient?{MRN}"), known("RC-7"));
+    let answers = join_all((0..16).map(|_| put(&clinic, &path, &body, &[]))).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    // Updates of one version at once are a conflict, as without criteria.
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 201 | 409)), "{statuses:?}");
+    assert!(statuses.contains(&200), "{statuses:?}");
+    assert_eq!(count(&clinic, "Patient").await, 1);
+}
+
 on_both!(a_referral_sent_in_many_transactions_at_once_is_one_referral);
 async fn a_referral_sent_in_many_transactions_at_once_is_one_referral(on: On) {
     let (gw, clinic) = start(on).await;
@@ -83,14 +96,9 @@ async fn a_referral_sent_in_many_transactions_at_once_is_one_referral(on: On) {
     }
     let mut turned = bundle.clone();
     turned["entry"].as_array_mut().unwrap().reverse();
-    let sends = (0..24).map(|at| async move {
-        let (actor, sent) = (at % 2, at % 3);
-        (actor, sent)
-    });
-    let turns = join_all(sends).await;
-    let sends = turns.into_iter().map(|(actor, sent)| {
-        let actor = if actor == 0 { &clinic } else { &there };
-        actor.post("/fhir", if sent == 0 { &turned } else { &bundle })
+    let sends = (0..24).map(|at| {
+        let actor = if at % 2 == 0 { &clinic } else { &there };
+        actor.post("/fhir", if at % 3 == 0 { &turned } else { &bundle })
     });
     let answers = join_all(sends).await;
     let mut keys: Vec<Vec<String>> = Vec::new();
