@@ -71,7 +71,11 @@ pub struct There {
 
 /// What was searched, to be searched again inside the lock.
 #[derive(Default)]
-pub struct Conditions(Vec<Condition>);
+pub struct Conditions {
+    each: Vec<Condition>,
+    /// Some people's consents were not looked at, because there are more than the bound.
+    withheld: bool,
+}
 
 struct Condition {
     query: Query,
@@ -89,13 +93,19 @@ const CRITERIA_MAX: usize = 1_000;
 
 impl Conditions {
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.each.is_empty()
+    }
+
+    /// What the caller should know of how far was searched.
+    pub fn warning(&self) -> Option<Issue> {
+        let text = "more people than are looked at in one search have consents that may concern you: what is theirs was not matched; name a patient to match it";
+        self.withheld.then(|| Issue::warning("incomplete", "people-withheld", text))
     }
 
     /// Takes the locks, and finds out whether everything is still as it was when the changes were planned.
     pub async fn hold(&self, tx: &mut Tx) -> Result<bool, Fault> {
-        tx.take_turns(self.0.iter().filter_map(|one| one.slot).collect()).await?;
-        for one in &self.0 {
+        tx.take_turns(self.each.iter().filter_map(|one| one.slot).collect()).await?;
+        for one in &self.each {
             let rows = tx.search(&one.query, &one.reach, one.query.count).await?;
             let mut found: Vec<String> = rows.into_iter().map(|row| row.id).collect();
             found.sort_unstable();
@@ -206,7 +216,7 @@ impl Desk<'_> {
         let kind = kind.to_string();
         let change = match (deed, found) {
             (Deed::Create(_), Some(id)) => return self.there(&kind, &id).await,
-            (Deed::Create(resource), None) => Change::Create(self.new(criteria, resource).await?),
+            (Deed::Create(resource), None) => Change::Create(self.made_once(criteria, resource).await?),
             (Deed::Update { resource, if_match }, Some(id)) => {
                 if resource.id().is_some_and(|sent| sent != id) {
                     let text = format!("the criteria match another `{kind}` than the one whose `id` is in the body");
@@ -222,7 +232,7 @@ impl Desk<'_> {
                 return Err(Error::one(No::Stale, Issue::error("conflict", "stale", text)));
             }
             (Deed::Update { resource, .. }, None) => {
-                let resource = self.new(criteria, resource).await?;
+                let resource = self.made_once(criteria, resource).await?;
                 match resource.id().map(str::to_string) {
                     None => Change::Create(resource),
                     // An update that creates, with the rules of one; what is there under that id did not match.
@@ -251,7 +261,7 @@ impl Desk<'_> {
     }
 
     /// Something that this transaction creates, once by the same criteria.
-    async fn new(&mut self, criteria: &Criteria, resource: &Resource) -> Result<Resource, Error> {
+    async fn made_once(&mut self, criteria: &Criteria, resource: &Resource) -> Result<Resource, Error> {
         if !self.news.insert(criteria.normal()) {
             let text = "an entry before this one creates by the same criteria";
             return Err(Error::one(No::Unreadable, Issue::error("invalid", "bundle-twice", text)));
@@ -319,19 +329,20 @@ impl Desk<'_> {
                 let query = criteria.read(&reading).map_err(|issues| Error::No(No::Unreadable, issues))?;
                 let query = Query { count: self.limit, ..query };
                 let reach = self.reach(&query).await?;
+                self.conditions.withheld |= reach.withheld();
                 let rows: Vec<Stored> = ctx.store.search(&query, &reach, None).await?.rows;
                 let mut found: Vec<String> = rows.into_iter().map(|row| row.id).collect();
                 found.sort_unstable();
-                self.conditions.0.push(Condition { query, reach, slot: None, found });
-                self.known.insert(key.clone(), self.conditions.0.len() - 1);
-                self.conditions.0.len() - 1
+                self.conditions.each.push(Condition { query, reach, slot: None, found });
+                self.known.insert(key.clone(), self.conditions.each.len() - 1);
+                self.conditions.each.len() - 1
             }
         };
         if holds {
-            self.conditions.0[at].slot = Some(slot(self.caller.partner(), &key));
+            self.conditions.each[at].slot = Some(slot(self.caller.partner(), &key));
         }
         let mut seen = Vec::new();
-        for id in self.conditions.0[at].found.clone() {
+        for id in self.conditions.each[at].found.clone() {
             // The filter and the decision must agree; where they do not, it is not there.
             if plan::find(ctx, self.caller, self.request, kind, &id).await?.is_some() {
                 seen.push(id);

@@ -26,8 +26,10 @@ pub async fn link(ctx: &Context, planned: &mut Vec<Planned>, mut addresses: Addr
     for people in [true, false] {
         for one in planned.iter_mut().filter(|one| (one.kind == "Patient") == people) {
             if let Some(resource) = &mut one.resource {
-                let base = base(one.full_url.as_deref());
-                resource.rewrite_references(&|text| answer(&addresses, base, text));
+                if !addresses.is_empty() {
+                    let base = base(one.full_url.as_deref());
+                    resource.rewrite_references(&|text| answer(&addresses, base, text));
+                }
                 if one.bucket < 0 {
                     one.bucket = bucket(ctx, &homes, resource, &one.id).await?;
                 }

@@ -4,6 +4,7 @@
 //! together in the order that the receipts demand: check, decide, write, record, commit. It knows neither HTTP nor
 //! HTML nor SQL.
 
+mod answers;
 mod claim;
 mod conditional;
 mod context;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::audit::{Disclosure, Record, Refusal};
 use crate::auth::Caller;
-use crate::consent::{Directive, Released};
+use crate::consent::Directive;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::patch::Patch;
 use crate::fhir::reference::is_id;
@@ -17,13 +17,14 @@ use crate::fhir::{Instant, Issue, Outcome, Resource, Severity};
 use crate::profile::Valid;
 use crate::store::{Place, Stored, Tx};
 
+use super::answers::{addresses, answers, target};
 use super::conditional::{Deed, Resolved, resolve};
-use super::link::{Addresses, is_name, link};
-use super::plan::{Planned, find, judge, plan};
+use super::link::link;
+use super::plan::{Planned, judge, plan};
 use super::record::{self, Request};
 use super::referral::{self, Desk};
 use super::targets::Targets;
-use super::{Context, Error, No, Version, person, place, transition};
+use super::{Context, Error, No, person, place, transition};
 
 /// One thing to be done.
 #[derive(Debug)]
@@ -129,9 +130,12 @@ async fn refused(
 ) -> Result<(), Error> {
     let why = if no == No::Unknown { "unknown" } else { "not-yours" };
     let mut record = record::start(ctx, caller, request, interaction.code(), "write".to_string());
-    for one in asked {
+    // Criteria are searched again, to say which one they matched.
+    let (resolved, _) = resolve(ctx, caller, request, asked).await?;
+    for one in resolved {
+        let Ok(Resolved::Do { change, .. }) = one else { continue };
         let (Change::Update { kind, id, .. } | Change::Patch { kind, id, .. } | Change::Delete { kind, id, .. }) =
-            &one.change
+            change.as_ref()
         else {
             continue;
         };
@@ -167,6 +171,7 @@ async fn once(
     let mut planned = plan(ctx, caller, request, interaction, asked, &mut resolved).await?;
     link(ctx, &mut planned, addresses(asked, &resolved)).await?;
     planned.iter_mut().for_each(|one| judge(caller, one));
+    planned.iter_mut().for_each(|one| one.notes.extend(conditions.warning()));
     let checked = check(ctx, caller, request, interaction, &mut planned).await?;
 
     let partners = ctx.partners().await?;
@@ -213,79 +218,6 @@ async fn once(
     tx.commit().await?;
     let written = planned.into_iter().zip(written.into_iter().flatten()).collect();
     Ok(answers(ctx, caller, request, asked, resolved, written).await)
-}
-
-/// What a request was about, for its record.
-fn target(planned: &[Planned], resolved: &[Result<Resolved<'_>, Error>]) -> String {
-    match (resolved, planned) {
-        ([Ok(Resolved::There(there))], _) => format!("{}/{}", there.version.kind, there.version.id),
-        ([_], [one, ..]) => format!("{}/{}", one.kind, one.id),
-        _ => "Bundle".to_string(),
-    }
-}
-
-/// The names of entries that are there already, for the others of their Bundle.
-fn addresses(asked: &[Asked], resolved: &[Result<Resolved<'_>, Error>]) -> Addresses {
-    let there = asked.iter().zip(resolved).filter_map(|(one, resolved)| match resolved {
-        Ok(Resolved::There(there)) => {
-            let url = one.full_url.clone().filter(|url| is_name(url))?;
-            let Version { kind, id, version, .. } = &there.version;
-            Some((url, (format!("{kind}/{id}"), *version)))
-        }
-        _ => None,
-    });
-    there.collect()
-}
-
-/// An answer to each that was asked; what the server added besides is no answer to anything.
-async fn answers(
-    ctx: &Context,
-    caller: &Caller,
-    request: &Request,
-    asked: &[Asked],
-    resolved: Vec<Result<Resolved<'_>, Error>>,
-    written: Vec<(Planned, Written)>,
-) -> Vec<Written> {
-    let mut written = written.into_iter();
-    let mut answers = Vec::with_capacity(asked.len());
-    for (one, resolved) in asked.iter().zip(resolved) {
-        let by_criteria = matches!(one.change, Change::Conditional { .. });
-        match resolved {
-            Ok(Resolved::There(there)) => {
-                let Version { kind, id, version, updated_at, body } = there.version;
-                let body = body.map(Released::into_text);
-                let outcome = Outcome::default();
-                answers.push(Written { kind, id, version, updated_at, done: Done::Found, by_criteria, body, outcome });
-            }
-            Ok(Resolved::Nothing) => answers.push(Written {
-                kind: String::new(),
-                id: String::new(),
-                version: 0,
-                updated_at: ctx.now(),
-                done: Done::Nothing,
-                by_criteria,
-                body: None,
-                outcome: Outcome::default(),
-            }),
-            _ => {
-                let Some((made, mut done)) = written.next() else { continue };
-                done.by_criteria = by_criteria;
-                let own = made.origin == caller.partner()
-                    || made.current.as_ref().is_some_and(|stored| stored.belongs_to(caller.partner()));
-                let mut done = if own || done.body.is_none() { done } else { view(ctx, caller, request, done).await };
-                if patches(&one.change) && !caller.may(Interaction::Read, &done.kind) {
-                    // A patch says little of the resource: its answer is no way to read without the scope for it.
-                    done.body = None;
-                }
-                answers.push(done);
-            }
-        }
-    }
-    answers
-}
-
-fn patches(change: &Change) -> bool {
-    matches!(change, Change::Patch { .. } | Change::Conditional { deed: Deed::Patch { .. }, .. })
 }
 
 /// Every problem of every resource at once.
@@ -461,14 +393,6 @@ async fn people(tx: &mut Tx, of: impl Iterator<Item = &Planned>) -> Result<BTree
         }
     }
     Ok(found)
-}
-
-/// What a writer that has it by no right of its own is answered with: its view of what it wrote.
-async fn view(ctx: &Context, caller: &Caller, request: &Request, mut written: Written) -> Written {
-    // It is stored: what goes wrong from here on is no reason to say that it is not.
-    let seen = find(ctx, caller, request, &written.kind, &written.id).await.unwrap_or_default();
-    written.body = Some(seen.and_then(|(_, view)| view).map_or(String::new(), |view| view.value().to_string()));
-    written
 }
 
 /// Somebody else's version came in between.

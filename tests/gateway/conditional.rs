@@ -58,6 +58,19 @@ async fn of_64_identical_creates_one_creates_and_all_find_it(on: On) {
     assert_eq!(clinic.get(&format!("/fhir/{}", key(&answers[0].body))).await.is(200).body, answers[0].body);
 }
 
+on_both!(of_many_identical_conditional_updates_one_creates);
+async fn of_many_identical_conditional_updates_one_creates(on: On) {
+    let (_gw, clinic) = start(on).await;
+    let (path, body) = (format!("/fhir/Patient?{MRN}"), known("RC-7"));
+    let answers = join_all((0..16).map(|_| put(&clinic, &path, &body, &[]))).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    // Updates of one version at once are a conflict, as without criteria.
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 201 | 409)), "{statuses:?}");
+    assert!(statuses.contains(&200), "{statuses:?}");
+    assert_eq!(count(&clinic, "Patient").await, 1);
+}
+
 on_both!(a_referral_sent_in_many_transactions_at_once_is_one_referral);
 async fn a_referral_sent_in_many_transactions_at_once_is_one_referral(on: On) {
     let (gw, clinic) = start(on).await;
@@ -83,14 +96,9 @@ async fn a_referral_sent_in_many_transactions_at_once_is_one_referral(on: On) {
     }
     let mut turned = bundle.clone();
     turned["entry"].as_array_mut().unwrap().reverse();
-    let sends = (0..24).map(|at| async move {
-        let (actor, sent) = (at % 2, at % 3);
-        (actor, sent)
-    });
-    let turns = join_all(sends).await;
-    let sends = turns.into_iter().map(|(actor, sent)| {
-        let actor = if actor == 0 { &clinic } else { &there };
-        actor.post("/fhir", if sent == 0 { &turned } else { &bundle })
+    let sends = (0..24).map(|at| {
+        let actor = if at % 2 == 0 { &clinic } else { &there };
+        actor.post("/fhir", if at % 3 == 0 { &turned } else { &bundle })
     });
     let answers = join_all(sends).await;
     let mut keys: Vec<Vec<String>> = Vec::new();
@@ -182,6 +190,18 @@ async fn criteria_match_within_the_callers_reach(on: On) {
     assert_eq!(patch(&housing, &path, &json!({"active": true})).await.is(403).rules(), ["not-yours"]);
     housing.delete(&path).await.is(403);
     put(&housing, &path, &known("RC-1001"), &[]).await.is(403);
+}
+
+on_both!(who_was_not_looked_at_is_said);
+async fn who_was_not_looked_at_is_said(on: On) {
+    let gw = TestGateway::exchange_with(on, |config| config.consent.people_max = 1).await;
+    let (clinic, housing) = (gw.system("river-clinic").await, gw.system("harbor-housing").await);
+    let made = creates_unless(&housing, &known("1"), "identifier=a|1").await.is(201);
+    assert_eq!(made.header("x-handoff-note"), "");
+    clinic.submits(&fixture("ana")).await;
+    clinic.submits(&fixture("ana")).await;
+    let made = creates_unless(&housing, &known("2"), "identifier=a|2").await.is(201);
+    assert!(made.header("x-handoff-note").contains("name a patient"), "{:?}", made.headers);
 }
 
 on_both!(a_conditional_update_creates_updates_or_asks_to_be_clearer);

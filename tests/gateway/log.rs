@@ -46,6 +46,9 @@ async fn an_attempt_to_change_what_is_not_ones_own_is_in_the_log(on: On) {
     let social = gw.system("county-social-service").await;
     social.put(&format!("/fhir/{}", sent.key("Goal")), &goal).await.is(403);
     social.put(&format!("/fhir/{}", sent.key("Condition")), &condition).await.is(404);
+    // As well when the one is named by criteria.
+    let by_identifier = "/fhir/Patient?identifier=https://river-clinic.example/mrn|RC-1001";
+    social.delete(by_identifier).await.is(403);
     let log = gw.compliance("river-clinic").await.get("/fhir/AuditEvent").await.is(200).body;
     let whys: Vec<(String, String)> = log["entry"]
         .as_array()
@@ -62,6 +65,7 @@ async fn an_attempt_to_change_what_is_not_ones_own_is_in_the_log(on: On) {
         .collect();
     assert!(whys.contains(&(sent.key("Goal"), "not-yours".into())), "{whys:?}");
     assert!(whys.contains(&(sent.key("Condition"), "unknown".into())), "{whys:?}");
+    assert!(whys.contains(&(sent.key("Patient"), "not-yours".into())), "{whys:?}");
 }
 
 on_both!(the_log_is_read_by_those_it_concerns);

@@ -10,7 +10,7 @@ use crate::harness::{On, TestGateway, fixture};
 use crate::on_both;
 
 /// Every address that needs a token.
-const CLOSED: [(&str, &str); 17] = [
+const CLOSED: [(&str, &str); 21] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/"),
     ("GET", "/fhir/Patient"),
@@ -24,7 +24,11 @@ const CLOSED: [(&str, &str); 17] = [
     ("HEAD", "/fhir/Patient/1"),
     ("GET", "/fhir/AuditEvent/1"),
     ("PUT", "/fhir/Patient/1"),
+    ("PATCH", "/fhir/Patient/1"),
     ("DELETE", "/fhir/Patient/1"),
+    ("PUT", "/fhir/Patient?identifier=x"),
+    ("PATCH", "/fhir/Patient?identifier=x"),
+    ("DELETE", "/fhir/Patient?identifier=x"),
     ("GET", "/fhir/Patient/1/_history"),
     ("GET", "/fhir/Patient/1/_history/1"),
     ("POST", "/auth/introspect"),
