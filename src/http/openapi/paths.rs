@@ -69,7 +69,11 @@ fn described(of: &Described, kind: &str, interaction: Interaction) -> Value {
         "responses": answers(good),
     });
     match interaction {
-        Create | Update => operation["requestBody"] = json!({"required": true, "content": fhir(kind)}),
+        Create => {
+            operation["requestBody"] = json!({"required": true, "content": fhir(kind)});
+            operation["responses"]["201"] = created(kind);
+        }
+        Update => operation["requestBody"] = json!({"required": true, "content": fhir(kind)}),
         Patch => {
             operation["requestBody"] = json!({"required": true, "content": {
                 "application/json-patch+json": {"schema": refers("schemas", "JsonPatch")},
@@ -86,6 +90,19 @@ fn described(of: &Described, kind: &str, interaction: Interaction) -> Value {
         _ => {}
     }
     operation
+}
+
+/// What was created can be read, changed and deleted by the id that it was given.
+fn created(kind: &str) -> Value {
+    let links = [Interaction::Read, Interaction::Update, Interaction::HistoryInstance, Interaction::Delete];
+    let links: Map<String, Value> = links
+        .into_iter()
+        .map(|interaction| {
+            let id = format!("{}-{kind}", interaction.code());
+            (interaction.code().to_string(), json!({"operationId": id, "parameters": {"id": "$response.body#/id"}}))
+        })
+        .collect();
+    json!({"description": "What was stored; ETag and Location name the version.", "content": fhir("Resource"), "links": links})
 }
 
 fn asked(operation: &Operation, kind: &str) -> Value {
