@@ -14,10 +14,11 @@ use serde_json::json;
 use crate::auth::Caller;
 use crate::fhir::bundle::{self, BundleKind};
 use crate::fhir::interaction::Interaction;
-use crate::fhir::{Issue, Outcome, Resource, read};
+use crate::fhir::{Issue, Outcome, Resource};
 use crate::gateway::{self, Asked, Change, Context, Error, No, Request};
+use crate::profile::Profiles;
 
-use super::{Common, put, say};
+use super::{Common, put, resource, say};
 
 #[derive(Args)]
 pub struct Import {
@@ -62,7 +63,7 @@ impl Import {
         let mut items = Vec::new();
         for file in files(&self.paths)? {
             let bytes = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-            refused += take(&file, &bytes, &mut items);
+            refused += take(&file, &bytes, &ctx.profiles, &mut items);
         }
         items.sort_by_key(|item| ORDER.iter().position(|kind| *kind == item.resource.kind()).unwrap_or(ORDER.len()));
         let caller = Caller::operator(&self.partner);
@@ -153,7 +154,7 @@ async fn bring(ctx: &Context, caller: &Caller, request: &Request, item: &Item) -
 }
 
 /// Takes a file apart; answers how much of it could not be read, having said so.
-fn take(file: &Path, bytes: &[u8], items: &mut Vec<Item>) -> usize {
+fn take(file: &Path, bytes: &[u8], definitions: &Profiles, items: &mut Vec<Item>) -> usize {
     let from = file.display().to_string();
     let lines: Vec<&[u8]> = if from.ends_with(".ndjson") {
         bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect()
@@ -162,11 +163,11 @@ fn take(file: &Path, bytes: &[u8], items: &mut Vec<Item>) -> usize {
     };
     let mut unreadable = 0;
     for line in lines {
-        match read::resource(line) {
+        match resource(line, definitions) {
             Ok(resource) => items.extend(unpack(&from, resource)),
-            Err(issue) => {
+            Err(outcome) => {
                 unreadable += 1;
-                put(&json!({"file": from, "outcome": Outcome::from(issue).to_value()}).to_string());
+                put(&json!({"file": from, "outcome": outcome.to_value()}).to_string());
             }
         }
     }
@@ -195,7 +196,9 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
         let mut inside: Vec<PathBuf> =
             std::fs::read_dir(path).map_err(told)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
         inside.sort();
-        inside.retain(|inner| inner.is_dir() || inner.extension().is_some_and(|end| end == "json" || end == "ndjson"));
+        let ends = ["json", "ndjson", "xml"];
+        inside
+            .retain(|inner| inner.is_dir() || inner.extension().is_some_and(|end| ends.iter().any(|one| end == *one)));
         found.extend(files(&inside)?);
     }
     Ok(found)

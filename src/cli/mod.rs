@@ -18,7 +18,9 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
+use crate::fhir::{Outcome, Resource, read, xml};
 use crate::gateway::{Clock, Context, Ids};
+use crate::profile::Profiles;
 
 /// A FHIR R4 gateway for case management.
 #[derive(Parser)]
@@ -149,6 +151,12 @@ fn mistake(error: &clap::Error) -> String {
 fn fail(message: &str) -> ExitCode {
     say(message.lines().collect::<Vec<&str>>().join("; ").trim());
     ExitCode::from(2)
+}
+
+/// A resource from a file: XML by its first character, JSON otherwise.
+fn resource(bytes: &[u8], definitions: &Profiles) -> Result<Resource, Outcome> {
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start();
+    if text.starts_with(b"<") { xml::resource(bytes, definitions).map_err(Outcome) } else { Ok(read::resource(bytes)?) }
 }
 
 /// A line for the person at the terminal.

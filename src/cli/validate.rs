@@ -1,4 +1,4 @@
-//! `handoff validate`: one OperationOutcome a line, in the order of the files.
+//! `handoff validate`: one OperationOutcome a line, in the order of the files, which may be JSON or XML.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::fhir::{Issue, Outcome, read};
+use crate::fhir::Issue;
 use crate::profile::Profiles;
 
-use super::{profiles, put, say};
+use super::{profiles, put, resource, say};
 
 #[derive(Args)]
 pub struct Validate {
@@ -42,7 +42,7 @@ impl Validate {
                     continue;
                 }
             };
-            let outcome = match read::resource(&bytes) {
+            let outcome = match resource(&bytes, &definitions) {
                 Ok(resource) => {
                     let unknown = !definitions.knows(resource.kind());
                     let text = || format!("`{}` is not a resource type with a definition at hand", resource.kind());
@@ -52,7 +52,7 @@ impl Validate {
                     }
                     outcome
                 }
-                Err(issue) => Outcome::from(issue),
+                Err(outcome) => outcome,
             };
             judged += 1;
             refused += usize::from(outcome.has_errors());

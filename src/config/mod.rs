@@ -8,6 +8,7 @@ use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
 use crate::fhir::Zone;
+use crate::fhir::search::Limits;
 
 pub const DEFAULT: &str = include_str!("default.toml");
 
@@ -18,6 +19,7 @@ pub struct Config {
     pub database: Database,
     pub exchange: Exchange,
     pub consent: Consent,
+    pub search: Limits,
     pub ids: Ids,
     pub delivery: Delivery,
     pub console: Console,

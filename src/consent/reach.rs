@@ -21,6 +21,13 @@ impl Reach {
         Reach { partner: partner.to_string(), people, withheld, masked: Vec::new() }
     }
 
+    /// The same, over these people.
+    #[must_use]
+    pub fn over(self, people: Vec<(String, Condition)>, withheld: bool) -> Reach {
+        let Reach { people, withheld, .. } = Reach::of(&self.partner, people, withheld);
+        Reach { people, withheld, ..self }
+    }
+
     /// The same, without the directory entries of these partners: where a shelter is and who works there is nobody
     /// else's to read (rules.md 2).
     #[must_use]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::decide::Decision;
 use super::label::ACT_CODE;
+use crate::fhir::view::{Outline, View};
 use crate::fhir::{Resource, read};
 
 /// The types that every caller reads (rules.md 2).
@@ -62,6 +63,14 @@ impl Released {
             Content::Stored(text) => text,
             Content::Copied(resource) => resource.value().to_string(),
         }
+    }
+
+    /// The part of it that was asked for; `None` when it cannot be read.
+    pub fn seen_as(self, view: &View, outline: &dyn Outline) -> Option<Released> {
+        if *view == View::Whole {
+            return Some(self);
+        }
+        Some(Released(Content::Copied(view.of(self.into_resource()?, outline))))
     }
 
     /// The resource, for what is packed into something else.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::fhir::{Element, Instant, Reference, Resource};
-use crate::gateway::{self, Context, Error, No};
+use crate::gateway::{self, Context, Error, No, Search};
 
 use super::session::Signed;
 use super::words;
@@ -57,8 +57,8 @@ impl<'a> Look<'a> {
         let pairs: Vec<(String, String)> =
             pairs.iter().copied().chain(page.map(|token| ("_page", token))).map(own).collect();
         let Signed { caller, request, .. } = self.signed;
-        let found = gateway::search(self.ctx, caller, request, "Task", &pairs, true).await?;
-        let tasks: Vec<Resource> = found.rows.into_iter().filter_map(|(_, body)| body.into_resource()).collect();
+        let found = gateway::search(self.ctx, caller, request, &Search::of("Task", &pairs)).await?;
+        let tasks: Vec<Resource> = found.matches.into_iter().filter_map(|row| row.body.into_resource()).collect();
         self.gather(&tasks).await?;
         let mut lines = Vec::with_capacity(tasks.len());
         for task in &tasks {
@@ -82,13 +82,13 @@ impl<'a> Look<'a> {
             for ids in ids.chunks(IDS_MAX) {
                 let pair = |name: &str, value: &str| (name.to_string(), value.to_string());
                 let pairs = [pair("_id", &ids.join(",")), pair("_count", COUNT), pair("_total", "none")];
-                let found = match gateway::search(self.ctx, caller, request, kind, &pairs, true).await {
-                    Ok(found) => found.rows,
+                let found = match gateway::search(self.ctx, caller, request, &Search::of(kind, &pairs)).await {
+                    Ok(found) => found.matches,
                     Err(Error::No(..)) => Vec::new(),
                     Err(fault) => return Err(fault),
                 };
                 self.seen.extend(ids.iter().map(|id| (format!("{kind}/{id}"), None)));
-                self.seen.extend(found.into_iter().map(|(key, body)| (key, body.into_resource())));
+                self.seen.extend(found.into_iter().map(|row| (row.key, row.body.into_resource())));
             }
         }
         Ok(())

@@ -18,6 +18,59 @@ pub struct Coding<'a> {
     pub code: &'a str,
 }
 
+/// The types that R4 allows behind a choice element, as their names end the JSON key.
+const SUFFIXES: [&str; 44] = [
+    "Address",
+    "Age",
+    "Annotation",
+    "Attachment",
+    "Base64Binary",
+    "Boolean",
+    "Canonical",
+    "Code",
+    "CodeableConcept",
+    "Coding",
+    "ContactPoint",
+    "Count",
+    "Date",
+    "DateTime",
+    "Decimal",
+    "Distance",
+    "Dosage",
+    "Duration",
+    "Expression",
+    "HumanName",
+    "Id",
+    "Identifier",
+    "Instant",
+    "Integer",
+    "Markdown",
+    "Meta",
+    "Money",
+    "Oid",
+    "Period",
+    "PositiveInt",
+    "Quantity",
+    "Range",
+    "Ratio",
+    "Reference",
+    "SampledData",
+    "Signature",
+    "String",
+    "Time",
+    "Timing",
+    "UnsignedInt",
+    "Uri",
+    "Url",
+    "UsageContext",
+    "Uuid",
+];
+
+/// The type that the JSON name of a choice element ends with: `onsetDateTime` is an `onset` that is a `DateTime`.
+pub fn choice_suffix<'k>(key: &'k str, name: &str) -> Option<&'k str> {
+    key.strip_prefix(name).filter(|suffix| SUFFIXES.contains(suffix))
+}
+
 impl<'a> Element<'a> {
     pub fn new(value: &'a Value) -> Self {
         Element(Some(value))

@@ -15,6 +15,8 @@ pub mod reference;
 pub mod resource;
 pub mod search;
 pub mod time;
+pub mod view;
+pub mod xml;
 
 pub use element::{Coding, Element};
 pub use outcome::{Issue, Outcome, Severity};

@@ -198,20 +198,24 @@ pub async fn own(ctx: &Context, partner: &str) -> Result<Reach, Fault> {
     Ok(Reach::of(partner, Vec::new(), false).masking(shelters.collect()))
 }
 
-/// What the asker may see of a type, of one person or of everybody.
+/// What the asker may see of some types, of one person or of everybody.
 pub async fn reach(
     ctx: &Context,
     asking: &Asking,
-    kind: &str,
+    kinds: &[String],
     patient: Option<&str>,
 ) -> Result<(Reach, Grounds), Fault> {
-    if is_directory(kind) || is_control(kind) {
-        return Ok((own(ctx, &asking.partner).await?, Grounds::build(ctx, &[], Vec::new())));
+    let own = own(ctx, &asking.partner).await?;
+    let none = |reach: Reach| Ok((reach, Grounds::build(ctx, &[], Vec::new())));
+    let decided: Vec<&str> =
+        kinds.iter().map(String::as_str).filter(|kind| !is_directory(kind) && !is_control(kind)).collect();
+    if decided.is_empty() {
+        return none(own);
     }
     let (patients, withheld) = match patient {
         Some(patient) => {
             let mut patients = vec![patient.to_string()];
-            patients.extend(ctx.store.named_beside(kind, patient, ctx.config.consent.people_max).await?);
+            patients.extend(ctx.store.named_beside(&decided, patient, ctx.config.consent.people_max).await?);
             (patients, false)
         }
         None => people(ctx, asking).await?,
@@ -219,7 +223,7 @@ pub async fn reach(
     let rows = rows_of(ctx, &patients).await?;
     if default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent") {
         // Nobody has said anything: there is nothing to work out, and nothing but one's own to see.
-        return Ok((Reach::of(&asking.partner, Vec::new(), withheld), Grounds::build(ctx, &[], Vec::new())));
+        return none(own.over(Vec::new(), withheld));
     }
     let grounds = Grounds::build(ctx, &ctx.partners().await?, rows);
     let mut shares = Vec::new();
@@ -231,7 +235,7 @@ pub async fn reach(
         };
         shares.push((patient, condition));
     }
-    Ok((Reach::of(&asking.partner, shares, withheld), grounds))
+    Ok((own.over(shares, withheld), grounds))
 }
 
 /// Whose consents may concern the asker, up to the bound; whether somebody was left out.

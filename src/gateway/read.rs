@@ -8,6 +8,7 @@ use crate::auth::Caller;
 use crate::consent::{Action, Decision, Reach, Released, by_right, release};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::reference::is_id;
+use crate::fhir::view::View;
 use crate::store::Stored;
 
 use super::record::{self, Request};
@@ -28,6 +29,16 @@ pub struct Version {
     pub updated_at: crate::fhir::Instant,
     /// `None` for a deletion.
     pub body: Option<Released>,
+}
+
+impl Version {
+    /// The part of it that was asked for.
+    #[must_use]
+    pub fn seen_as(self, ctx: &Context, view: &View) -> Version {
+        let Version { kind, body, .. } = self;
+        let body = body.zip(ctx.profiles.outline(&kind)).and_then(|(body, outline)| body.seen_as(view, &outline));
+        Version { kind, body, ..self }
+    }
 }
 
 /// The current version.

@@ -1,22 +1,56 @@
 //! Searching: a query within a reach, each row decided again as it leaves.
 
-use crate::audit::Disclosure;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::audit::{Disclosure, Record};
 use crate::auth::Caller;
 use crate::consent::{Action, Reach, Released, by_right, release};
+use crate::fhir::Issue;
 use crate::fhir::interaction::Interaction;
-use crate::fhir::search::Query;
-use crate::fhir::search::query::Reading;
-use crate::fhir::{Instant, Issue};
-use crate::store::{After, Page};
+use crate::fhir::search::{Query, Reading, query};
+use crate::fhir::view::View;
+use crate::store::{After, Page, Stored};
 
+use super::person::Grounds;
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, person, read};
+use super::{Asking, Context, Error, No, include, person, read};
+
+/// What is searched.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// One type.
+    Type(&'a str),
+    /// The types that `_type` names, or all.
+    System,
+    /// What belongs to somebody, of one type or of all (FHIR R4 compartmentdefinition.html).
+    Compartment { owner: (&'a str, &'a str), kind: Option<&'a str> },
+}
+
+/// A search as it was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    pub scope: Scope<'a>,
+    pub pairs: &'a [(String, String)],
+    /// The address of the API, which references may begin with.
+    pub base: &'a str,
+    /// `Prefer: handling=strict`.
+    pub strict: bool,
+}
+
+impl<'a> Search<'a> {
+    /// One of our own making: what it does not understand is a mistake.
+    pub fn of(kind: &'a str, pairs: &'a [(String, String)]) -> Search<'a> {
+        Search { scope: Scope::Type(kind), pairs, base: "", strict: true }
+    }
+}
 
 /// A page of a search.
 pub struct Found {
-    pub kind: String,
-    /// Key, and bytes to answer with.
-    pub rows: Vec<(String, Released)>,
+    /// Where it was searched, behind the base: `CarePlan`, `Patient/7/CarePlan`.
+    pub path: String,
+    /// What matches, and what comes along.
+    pub matches: Vec<Row>,
+    pub included: Vec<Row>,
     pub total: Option<i64>,
     /// The sealed token of the next page.
     pub next: Option<String>,
@@ -24,79 +58,154 @@ pub struct Found {
     pub warnings: Vec<Issue>,
 }
 
+/// A resource that leaves: `Type/id`, and the bytes to answer with.
+pub struct Row {
+    pub key: String,
+    pub body: Released,
+}
+
+/// What decides about the rows of one search.
+pub(super) struct Sight<'a> {
+    pub ctx: &'a Context,
+    pub caller: &'a Caller,
+    pub asking: Asking,
+    pub reach: Reach,
+    grounds: Grounds,
+    view: View,
+}
+
 /// # Errors
 /// Every parameter that cannot be read; under `strict` every one that is not known.
-pub async fn search(
-    ctx: &Context,
-    caller: &Caller,
-    request: &Request,
-    kind: &str,
-    pairs: &[(String, String)],
-    strict: bool,
-) -> Result<Found, Error> {
-    read::allowed(ctx, caller, Interaction::SearchType, kind)?;
-    let reading = Reading { params: &ctx.params, zone: &ctx.zone, strict, now: ctx.now() };
-    let query = Query::read(kind, pairs, &reading).map_err(|issues| Error::No(No::Unreadable, issues))?;
-    let after = query.page.as_deref().map(|sealed| open_page(ctx, caller, sealed)).transpose()?;
+pub async fn search(ctx: &Context, caller: &Caller, request: &Request, asked: &Search<'_>) -> Result<Found, Error> {
+    let (query, path) = question(ctx, caller, asked)?;
+    let keys = query.order.len();
+    let after = query.page.as_deref().map(|sealed| open_page(ctx, caller, sealed, keys)).transpose()?;
 
     let asking = Asking::new(caller, Action::Access);
-    let (reach, grounds) = person::reach(ctx, &asking, kind, query.patient()).await?;
+    let (reach, grounds) = person::reach(ctx, &asking, &kinds(ctx, &query), query.patient()).await?;
     let page = if query.only_total { None } else { Some(ctx.store.search(&query, &reach, after.as_ref()).await?) };
     let total = total(ctx, &query, &reach, page.as_ref()).await?;
 
-    let mut record = record::start(ctx, caller, request, "search-type", kind.to_string());
-    record.parameters = pairs.iter().map(|(name, _)| name.clone()).collect();
+    let mut record = record::start(ctx, caller, request, "search-type", path.clone());
+    record.parameters = asked.pairs.iter().map(|(name, _)| name.clone()).collect();
     record.patient = query.patient().map(str::to_string);
-    let mut rows = Vec::new();
-    let mut next = None;
+    let sight = Sight { ctx, caller, asking, reach, grounds, view: query.view.clone() };
+    let mut warnings = query.warnings.clone();
+    let (mut matches, mut included, mut next) = (Vec::new(), Vec::new(), None);
     if let Some(page) = page {
-        next = page
-            .rows
-            .last()
-            .filter(|_| page.more)
-            .and_then(|last| ctx.keys.seal(caller.partner(), &format!("{} {}", last.updated_at.0, last.id)));
-        for stored in page.rows {
-            let key = format!("{kind}/{}", stored.id);
-            let (why, decision, body) = if stored.belongs_to(caller.partner()) || person::is_directory(kind) {
-                let why = if stored.belongs_to(caller.partner()) { "own" } else { "directory" };
-                let body = by_right(caller.partner(), stored.right(), stored.body.clone());
-                (why, None, body)
-            } else {
-                let Some(resource) = stored.resource() else { continue };
-                let decision = grounds.decide(ctx, &asking, &resource);
-                if !decision.permits() {
-                    // The filter and the decision must agree; where they do not, deny and say so.
-                    tracing::error!(resource.kind = kind, request.id = %request.id, "reach and decision disagree: withheld");
-                    continue;
-                }
-                let body = release(&decision, resource);
-                ("consent", Some(record::said(&decision)), body)
-            };
-            let Some(body) = body else { continue };
-            record.released.push(Disclosure {
-                key: key.clone(),
-                version: stored.version,
-                party: stored.origin,
-                patient: stored.patient,
-                why,
-                decision,
-            });
-            rows.push((key, body));
+        next = page.next.and_then(|after| ctx.keys.seal(caller.partner(), &after.text()));
+        if !query.includes.is_empty() {
+            let along = include::along(&sight, &query, &page.rows).await?;
+            warnings.extend(along.warning);
+            included = along.rows.into_iter().filter_map(|stored| sight.let_out(stored, &mut record)).collect();
         }
+        matches = page.rows.into_iter().filter_map(|stored| sight.let_out(stored, &mut record)).collect();
     }
     record::keep(ctx, &record).await?;
-    let mut warnings = query.warnings;
-    if reach.withheld() {
+    if sight.reach.withheld() {
         let text = "more people than are looked at in one search have consents that may concern you; name a patient to see theirs";
         warnings.push(Issue::warning("incomplete", "people-withheld", text));
     }
-    Ok(Found { kind: kind.to_string(), rows, total, next, applied: query.applied, warnings })
+    Ok(Found { path, matches, included, total, next, applied: query.applied, warnings })
+}
+
+/// The query, and where behind the base it was asked.
+fn question(ctx: &Context, caller: &Caller, asked: &Search) -> Result<(Query, String), Error> {
+    let mut pairs = asked.pairs.to_vec();
+    // `self` says which types were searched.
+    let named: Vec<(String, String)> = pairs.iter().filter(|(name, _)| name == "_type").cloned().collect();
+    let links = match asked.scope {
+        Scope::Compartment { owner, .. } => Some(links(ctx, owner.0)?),
+        _ => None,
+    };
+    let kinds = match asked.scope {
+        Scope::Type(kind) | Scope::Compartment { kind: Some(kind), .. } => vec![kind.to_string()],
+        Scope::System | Scope::Compartment { kind: None, .. } => {
+            let lies = |kind: &String| links.is_none_or(|links| links.contains_key(kind));
+            let may = |kind: &String| caller.may(Interaction::SearchType, kind) && kind != "AuditEvent" && lies(kind);
+            let searched: Vec<String> = ctx.profiles.kinds().iter().filter(|kind| may(kind)).cloned().collect();
+            query::types(&mut pairs, &searched).map_err(|issue| Error::one(No::Unreadable, issue))?
+        }
+    };
+    for kind in &kinds {
+        read::allowed(ctx, caller, Interaction::SearchType, kind)?;
+    }
+    let knows = |kind: &str| ctx.profiles.knows(kind);
+    let reading = Reading {
+        params: &ctx.params,
+        knows: &knows,
+        codes: &ctx.profiles,
+        limits: &ctx.config.search,
+        zone: &ctx.zone,
+        base: asked.base,
+        strict: asked.strict,
+        now: ctx.now(),
+    };
+    let mut query = Query::read(&kinds, &pairs, &reading).map_err(|issues| Error::No(No::Unreadable, issues))?;
+    if kinds.len() != 1 {
+        query.applied.splice(0..0, named);
+    }
+    let path = match asked.scope {
+        Scope::Type(kind) => kind.to_string(),
+        Scope::System => String::new(),
+        Scope::Compartment { owner, kind } => {
+            if let Some(links) = links {
+                query.within(owner, links);
+            }
+            format!("{}/{}/{}", owner.0, owner.1, kind.unwrap_or("*"))
+        }
+    };
+    Ok((query, path))
+}
+
+/// Which parameters of which types lead into somebody's compartment.
+fn links<'a>(ctx: &'a Context, owner: &str) -> Result<&'a BTreeMap<String, Vec<String>>, Error> {
+    ctx.profiles.compartment(owner).ok_or_else(|| {
+        let text = "this type has no compartment; Patient, Encounter, Practitioner, RelatedPerson and Device have one";
+        Error::one(No::Unknown, Issue::error("not-supported", "no-compartment", text))
+    })
+}
+
+/// The types of which the query may show or ask something.
+fn kinds(ctx: &Context, query: &Query) -> Vec<String> {
+    let mut kinds: BTreeSet<String> = query.kinds_touched().into_iter().map(str::to_string).collect();
+    for one in &query.includes {
+        kinds.extend(include::kinds(ctx, one));
+    }
+    kinds.into_iter().collect()
+}
+
+impl Sight<'_> {
+    /// A row as this caller sees it, noted as released; `None` where the filter and the decision disagree.
+    fn let_out(&self, stored: Stored, record: &mut Record) -> Option<Row> {
+        let key = format!("{}/{}", stored.kind, stored.id);
+        let partner = self.caller.partner();
+        let (why, decision, body) = if stored.belongs_to(partner) || person::is_directory(&stored.kind) {
+            let why = if stored.belongs_to(partner) { "own" } else { "directory" };
+            (why, None, by_right(partner, stored.right(), stored.body.clone()))
+        } else {
+            let resource = stored.resource()?;
+            let decision = self.grounds.decide(self.ctx, &self.asking, &resource);
+            if !decision.permits() {
+                // The filter and the decision must agree; where they do not, deny and say so.
+                tracing::error!(resource.kind = %stored.kind, request.id = %record.request_id, "reach and decision disagree: withheld");
+                return None;
+            }
+            let said = record::said(&decision);
+            ("consent", Some(said), release(&decision, resource))
+        };
+        let outline = self.ctx.profiles.outline(&stored.kind)?;
+        let body = body?.seen_as(&self.view, &outline)?;
+        let Stored { version, origin: party, patient, .. } = stored;
+        record.released.push(Disclosure { key: key.clone(), version, party, patient, why, decision });
+        Some(Row { key, body })
+    }
 }
 
 /// Exact, or not there: a first page that holds all is its own total; a person's record is counted; everybody's only
 /// when that is asked for.
 async fn total(ctx: &Context, query: &Query, reach: &Reach, page: Option<&Page>) -> Result<Option<i64>, Error> {
-    let whole = page.filter(|page| !page.more && query.page.is_none());
+    let whole = page.filter(|page| page.next.is_none() && query.page.is_none());
     Ok(match (whole, query.total) {
         (_, Some(false)) if !query.only_total => None,
         (Some(page), _) => Some(page.rows.len() as i64),
@@ -105,13 +214,9 @@ async fn total(ctx: &Context, query: &Query, reach: &Reach, page: Option<&Page>)
     })
 }
 
-fn open_page(ctx: &Context, caller: &Caller, sealed: &str) -> Result<After, Error> {
-    let read = || {
-        let text = ctx.keys.open(caller.partner(), sealed)?;
-        let (updated_at, id) = text.split_once(' ')?;
-        Some(After { updated_at: Instant(updated_at.parse().ok()?), id: id.to_string() })
-    };
-    read().ok_or_else(|| {
+fn open_page(ctx: &Context, caller: &Caller, sealed: &str, keys: usize) -> Result<After, Error> {
+    let after = ctx.keys.open(caller.partner(), sealed).and_then(|text| After::parse(&text, keys));
+    after.ok_or_else(|| {
         let text = "`_page`: expected the token of a `next` link that was given to you; start again without it";
         Error::one(No::Unreadable, Issue::error("value", "page-token", text))
     })

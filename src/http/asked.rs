@@ -9,14 +9,13 @@ use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde::de::DeserializeOwned;
-use url::form_urlencoded;
 
 use crate::auth::Caller;
 use crate::fhir::{Issue, Resource, read};
 use crate::gateway::{Context, Error, No, Request, sign_in};
 
 use super::error::{Cause, Problem};
-use super::{answer, prefer::Prefer, public};
+use super::{answer, format, prefer::Prefer, public};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -61,7 +60,7 @@ impl FromRequestParts<Arc<Context>> for Asked {
                 })?
             }
         };
-        acceptable(parts)?;
+        format::acceptable(&parts.extensions)?;
         let request = parts.extensions.get::<Request>().cloned().unwrap_or_else(|| Request { id: String::new() });
         let base = format!("{}/fhir", base(ctx, &parts.headers));
         Ok(Asked { caller, request, base, prefer: Prefer::of(&parts.headers), headers: parts.headers.clone() })
@@ -77,29 +76,12 @@ pub fn base(ctx: &Context, headers: &HeaderMap) -> String {
     format!("http://{host}")
 }
 
-/// JSON is what is written here; a client that can take nothing else is told so. `_format` beats Accept (rules.md 27).
-fn acceptable(parts: &Parts) -> Result<(), Problem> {
-    let query = parts.uri.query().unwrap_or("").as_bytes();
-    let format = form_urlencoded::parse(query).find(|(name, value)| name == "_format" && !value.is_empty());
-    let accept = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
-    let (name, wanted) = match &format {
-        Some((_, format)) => ("_format", format.as_ref()),
-        None => ("Accept", accept),
-    };
-    let fits = |one: &str| one.contains("json") || one.contains("*/*") || one.contains("application/*");
-    if wanted.trim().is_empty() || wanted.split(',').any(fits) {
-        return Ok(());
-    }
-    let text = format!("`{name}`: expected `application/fhir+json`, the format that is answered here");
-    Err(Error::one(No::NotAcceptable, Issue::error("not-supported", "accept", text)).into())
-}
-
 /// The body as one resource, within the limit.
 pub async fn resource(ctx: &Context, headers: &HeaderMap, body: Body) -> Result<Resource, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("application/fhir+json");
     let plain = kind.split(';').next().unwrap_or("").trim();
     if !matches!(plain, "application/fhir+json" | "application/json" | "text/json" | "application/json+fhir") {
-        let text = "`Content-Type`: expected `application/fhir+json` or `application/json`";
+        let text = "`Content-Type`: expected `application/fhir+json` or `application/fhir+xml`, in UTF-8";
         return Err(Error::one(No::WrongFormat, Issue::error("not-supported", "content-type", text)).into());
     }
     let bytes = bytes(ctx, body).await?;
@@ -110,7 +92,10 @@ pub async fn resource(ctx: &Context, headers: &HeaderMap, body: Body) -> Result<
 pub async fn bytes(ctx: &Context, body: Body) -> Result<Vec<u8>, Problem> {
     let limit = ctx.config.server.body_max_bytes;
     let read = to_bytes(body, limit).await;
-    read.map(Into::into).map_err(|_| {
+    read.map(Into::into).map_err(|error| {
+        if let Some(problem) = format::unread(&error) {
+            return problem;
+        }
         let text = format!("the body is larger than {limit} bytes, the limit of this server (server.body_max_bytes)");
         Error::one(No::TooLarge, Issue::error("too-long", "body-too-large", text)).into()
     })

@@ -11,7 +11,7 @@ use url::form_urlencoded;
 use crate::fhir::bundle::{self, Answered, BundleKind, Entry};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::{Issue, Outcome};
-use crate::gateway::{self, Asked as Deed, Change, Context, Error, No, Written};
+use crate::gateway::{self, Asked as Deed, Change, Context, Error, No, Scope, Search, Written};
 
 use super::answer::{self, etag};
 use super::asked::{Asked, resource};
@@ -102,7 +102,9 @@ async fn look(ctx: &Context, asked: &Asked, entry: &Entry) -> Result<Answered, P
         [kind, id, "_history", version] => gateway::vread(ctx, caller, request, kind, id, version).await?,
         [kind] => {
             let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-            let found = gateway::search(ctx, caller, request, kind, &pairs, asked.prefer.strict).await?;
+            let search =
+                Search { scope: Scope::Type(kind), pairs: &pairs, base: &asked.base, strict: asked.prefer.strict };
+            let found = gateway::search(ctx, caller, request, &search).await?;
             let resource = Some(searchset(&asked.base, found));
             return Ok(Answered { status: "200 OK".to_string(), resource, ..Answered::default() });
         }

@@ -5,7 +5,6 @@ use axum::http::HeaderMap;
 use crate::fhir::bundle;
 use crate::fhir::capability::Described;
 use crate::fhir::read;
-use crate::fhir::search::query;
 use crate::gateway::Context;
 
 use super::asked;
@@ -36,6 +35,7 @@ pub fn described<'a>(ctx: &'a Context, base: &'a str) -> Described<'a> {
         params: &ctx.params,
         profiles,
         guides,
+        compartments: ctx.profiles.compartments().collect(),
         at: ctx.now(),
         version: env!("CARGO_PKG_VERSION"),
         client_assigned: ctx.config.ids.client_assigned,
@@ -45,9 +45,18 @@ pub fn described<'a>(ctx: &'a Context, base: &'a str) -> Described<'a> {
 
 /// Each bound in words, from where it is enforced.
 fn limits(ctx: &Context) -> Vec<String> {
+    let search = &ctx.config.search;
     vec![
-        format!("`_count`: at most {} rows on a page; a larger one is answered with that many", query::COUNT_MAX),
-        format!("a search: at most {0} parameters, and {0} values of one; more is 400", query::FILTERS_MAX),
+        format!("`_count`: at most {} rows on a page; a larger one is answered with that many", search.count_max),
+        format!(
+            "a search: at most {} parameters, {} values of one, {} keys of `_sort`; more is 400",
+            search.parameters_max, search.values_max, search.sort_max
+        ),
+        format!("a chain or `_has`: at most {} steps; more is 400", search.chain_max),
+        format!(
+            "`_include` and `_revinclude`: at most {} in a search, {} resources with a page, {} rounds of `:iterate`",
+            search.includes_max, search.included_max, search.iterations_max
+        ),
         format!("a Bundle: at most {} entries; more is 400", bundle::ENTRIES_MAX),
         format!("a body: at most {} bytes; more is 413", ctx.config.server.body_max_bytes),
         format!("JSON: at most {} levels deep; deeper is 400", read::DEPTH_MAX),

@@ -243,7 +243,7 @@ fn example(of: &Described, profiles: &Profiles, kind: &str, param: &Param) -> St
     };
     let value = match param.kind {
         ParamKind::Reference => {
-            let is_patient = param.targets.is_empty() || param.targets.iter().any(|target| target == "Patient");
+            let is_patient = param.points_at("Patient");
             let served = param.targets.iter().find(|target| of.kinds.contains(target));
             let target = served.filter(|_| !is_patient).map_or("Patient", String::as_str);
             format!("{target}/7")

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::fhir::Issue;
 use crate::fhir::bundle::{Found, listing};
 use crate::fhir::interaction::Interaction;
+use crate::fhir::view::View;
 use crate::gateway::{self, Asked as Deed, Change, Context};
 
 use super::asked::{Address, Asked, resource};
@@ -22,12 +23,14 @@ type Pairs = Query<Vec<(String, String)>>;
 pub async fn read(
     State(ctx): State<Arc<Context>>,
     Address((kind, id)): Address<(String, String)>,
+    Query(pairs): Pairs,
     asked: Asked,
 ) -> Result<Response, Problem> {
     if kind == "AuditEvent" {
         return audit_event::read(&ctx, &asked, &id).await;
     }
-    let found = gateway::read(&ctx, &asked.caller, &asked.request, &kind, &id).await?;
+    let view = view(&pairs)?;
+    let found = gateway::read(&ctx, &asked.caller, &asked.request, &kind, &id).await?.seen_as(&ctx, &view);
     let known = asked.headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     Ok(answer::version(found, known))
 }
@@ -118,6 +121,21 @@ pub async fn change(
         || answer::json(StatusCode::NO_CONTENT, Vec::new()),
         |one| answer::written(&asked.base, one, &asked.prefer),
     ))
+}
+
+/// How much of a resource is wanted: `_summary` or `_elements` (FHIR R4 http.html#summary).
+fn view(pairs: &[(String, String)]) -> Result<View, Problem> {
+    let mut view = View::Whole;
+    for (name, value) in pairs {
+        let (found, expected) = match name.as_str() {
+            "_summary" => (View::summary(value), "`true`, `false`, `text` or `data`"),
+            "_elements" => (View::elements(value), "names of elements"),
+            _ => continue,
+        };
+        let unreadable = || Issue::error("value", "parameter-value", format!("`{name}`: expected {expected}"));
+        view = found.ok_or_else(|| Problem::unreadable(unreadable()))?;
+    }
+    Ok(view)
 }
 
 fn if_match(asked: &Asked) -> Option<String> {

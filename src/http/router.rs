@@ -8,18 +8,21 @@ use axum::routing::{get, post};
 
 use crate::gateway::Context;
 
-use super::{asked, bundle, docs, instance, public, token, types, validate};
+use super::{asked, bundle, docs, format, instance, public, token, types, validate};
 
 pub fn router(ctx: Arc<Context>) -> Router {
     Router::new()
-        .route("/fhir", post(bundle::submit))
-        .route("/fhir/", post(bundle::submit))
+        .route("/fhir", get(types::search_all).post(bundle::submit))
+        .route("/fhir/", get(types::search_all).post(bundle::submit))
+        .route("/fhir/_search", post(types::search_all_by_post))
         .route("/fhir/metadata", get(public::metadata))
         .route("/fhir/.well-known/smart-configuration", get(public::smart_configuration))
         .route("/fhir/{kind}", get(types::search).post(types::create))
         .route("/fhir/{kind}/_search", post(types::search_by_post))
         .route("/fhir/{kind}/$validate", post(validate::validate))
         .route("/fhir/{kind}/{id}", get(instance::read).put(instance::update).delete(instance::delete))
+        .route("/fhir/{kind}/{id}/{part}", get(types::search_compartment))
+        .route("/fhir/{kind}/{id}/{part}/_search", post(types::search_compartment_by_post))
         .route("/fhir/{kind}/{id}/_history", get(instance::history))
         .route("/fhir/{kind}/{id}/_history/{version}", get(instance::vread))
         .route("/auth/token", post(token::token))
@@ -32,6 +35,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/ready", get(public::ready))
         .method_not_allowed_fallback(public::wrong_method)
         .fallback(public::nothing_here)
+        .layer(from_fn_with_state(ctx.clone(), format::negotiate))
         .layer(from_fn_with_state(ctx.clone(), asked::request_id))
         .with_state(ctx)
 }

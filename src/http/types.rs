@@ -12,11 +12,11 @@ use url::form_urlencoded;
 use crate::fhir::bundle::{Found, listing};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::{Issue, Outcome};
-use crate::gateway::{self, Change, Context};
+use crate::gateway::{self, Change, Context, Row, Scope, Search};
 
 use super::asked::{Address, Asked, bytes, resource};
 use super::error::Problem;
-use super::{answer, audit_event, instance};
+use super::{answer, audit_event, format, instance};
 
 type Pairs = Vec<(String, String)>;
 
@@ -44,32 +44,90 @@ pub async fn search(
     Query(pairs): Query<Pairs>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    answer_search(&ctx, &asked, &kind, &pairs).await
+    searched(&ctx, &asked, Scope::Type(&kind), &pairs).await
 }
 
 /// `POST [type]/_search`: the parameters of the address and of the form together (FHIR R4 search.html#Introduction).
 pub async fn search_by_post(
     State(ctx): State<Arc<Context>>,
     Address(kind): Address<String>,
-    Query(mut pairs): Query<Pairs>,
+    Query(pairs): Query<Pairs>,
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
-    let form = bytes(&ctx, body).await?;
-    pairs.extend(form_urlencoded::parse(&form).into_owned());
-    answer_search(&ctx, &asked, &kind, &pairs).await
+    by_form(&ctx, &asked, Scope::Type(&kind), pairs, body).await
 }
 
-async fn answer_search(
+/// `GET [base]?_type=…`: several types at once.
+pub async fn search_all(
+    State(ctx): State<Arc<Context>>,
+    Query(pairs): Query<Pairs>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    searched(&ctx, &asked, Scope::System, &pairs).await
+}
+
+pub async fn search_all_by_post(
+    State(ctx): State<Arc<Context>>,
+    Query(pairs): Query<Pairs>,
+    asked: Asked,
+    body: Body,
+) -> Result<Response, Problem> {
+    by_form(&ctx, &asked, Scope::System, pairs, body).await
+}
+
+/// `GET [base]/Patient/7/CarePlan`, and `*` for all types.
+pub async fn search_compartment(
+    State(ctx): State<Arc<Context>>,
+    Address((owner, id, kind)): Address<(String, String, String)>,
+    Query(pairs): Query<Pairs>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let kind = Some(kind.as_str()).filter(|kind| *kind != "*");
+    searched(&ctx, &asked, Scope::Compartment { owner: (&owner, &id), kind }, &pairs).await
+}
+
+pub async fn search_compartment_by_post(
+    State(ctx): State<Arc<Context>>,
+    Address((owner, id, kind)): Address<(String, String, String)>,
+    Query(pairs): Query<Pairs>,
+    asked: Asked,
+    body: Body,
+) -> Result<Response, Problem> {
+    let scope =
+        Scope::Compartment { owner: (&owner, &id), kind: Some(&kind).filter(|kind| *kind != "*").map(String::as_str) };
+    by_form(&ctx, &asked, scope, pairs, body).await
+}
+
+/// The parameters of the address and of the form together; `_format` may stand in either.
+async fn by_form(
     ctx: &Context,
     asked: &Asked,
-    kind: &str,
+    scope: Scope<'_>,
+    mut pairs: Pairs,
+    body: Body,
+) -> Result<Response, Problem> {
+    let form: Pairs = form_urlencoded::parse(&bytes(ctx, body).await?).into_owned().collect();
+    let wanted = format::of_form(&form)?;
+    pairs.extend(form);
+    let mut response = searched(ctx, asked, scope, &pairs).await?;
+    if let Some(wanted) = wanted {
+        response.extensions_mut().insert(wanted);
+    }
+    Ok(response)
+}
+
+async fn searched(
+    ctx: &Context,
+    asked: &Asked,
+    scope: Scope<'_>,
     pairs: &[(String, String)],
 ) -> Result<Response, Problem> {
-    if kind == "AuditEvent" {
+    if matches!(scope, Scope::Type("AuditEvent")) {
         return audit_event::search(ctx, asked, pairs).await;
     }
-    let found = gateway::search(ctx, &asked.caller, &asked.request, kind, pairs, asked.prefer.strict).await?;
+    let search = Search { scope, pairs, base: &asked.base, strict: asked.prefer.strict };
+    let found = gateway::search(ctx, &asked.caller, &asked.request, &search).await?;
     Ok(answer::json(StatusCode::OK, searchset(&asked.base, found)))
 }
 
@@ -81,8 +139,8 @@ pub fn searchset(base: &str, found: gateway::Found) -> Vec<u8> {
         if let Some(token) = more {
             query.append_pair("_page", token);
         }
-        let query = query.finish();
-        format!("{base}/{}{}{query}", found.kind, if query.is_empty() { "" } else { "?" })
+        let (slash, query) = (if found.path.is_empty() { "" } else { "/" }, query.finish());
+        format!("{base}{slash}{}{}{query}", found.path, if query.is_empty() { "" } else { "?" })
     };
     let mut links = vec![json!({"relation": "self", "url": address(None)})];
     if let Some(token) = &found.next {
@@ -93,15 +151,15 @@ pub fn searchset(base: &str, found: gateway::Found) -> Vec<u8> {
         head["total"] = json!(total);
     }
     head["link"] = json!(links);
-    let mut rows: Vec<Found> = found
-        .rows
-        .into_iter()
-        .map(|(key, body)| Found {
-            full_url: format!("{base}/{key}"),
-            resource: Some(body.into_text().into_bytes()),
-            rest: json!({"search": {"mode": "match"}}),
-        })
-        .collect();
+    let row = |mode: &'static str| {
+        move |row: Row| Found {
+            full_url: format!("{base}/{}", row.key),
+            resource: Some(row.body.into_text().into_bytes()),
+            rest: json!({"search": {"mode": mode}}),
+        }
+    };
+    let mut rows: Vec<Found> = found.matches.into_iter().map(row("match")).collect();
+    rows.extend(found.included.into_iter().map(row("include")));
     if !found.warnings.is_empty() {
         let outcome = Outcome(found.warnings).to_value().to_string().into_bytes();
         let full_url = "urn:uuid:00000000-0000-4000-8000-000000000000".to_string();

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::fhir::search::Codes;
+
 use super::Profiles;
 use super::facts::{CodeSystem, bare};
 
@@ -59,6 +61,27 @@ impl Profiles {
             }
         }
         Some(found.into_iter().collect())
+    }
+}
+
+/// Most codes of a value set that a search looks for.
+const SEARCHED_MAX: usize = 1_000;
+
+impl Codes for Profiles {
+    fn expansion(&self, value_set: &str) -> Option<Vec<(String, Vec<String>)>> {
+        let found =
+            Profiles::expansion(self, value_set, SEARCHED_MAX).filter(|found| found.open.is_empty() && !found.cut)?;
+        let mut by_system: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        found.codes.iter().for_each(|(system, code)| by_system.entry(system).or_default().push((*code).to_string()));
+        Some(by_system.into_iter().map(|(system, codes)| (system.to_string(), codes)).collect())
+    }
+
+    fn below(&self, system: &str, code: &str) -> Option<Vec<String>> {
+        Some(self.descendants(system, code)?.into_iter().map(str::to_string).collect())
+    }
+
+    fn above(&self, system: &str, code: &str) -> Option<Vec<String>> {
+        Some(self.ancestors(system, code)?.into_iter().map(str::to_string).collect())
     }
 }
 

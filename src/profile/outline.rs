@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::fhir::view;
+
 use super::Profiles;
 use super::table::{Field, FieldType, Table};
 
@@ -142,5 +144,13 @@ impl<'p> Outline<'p> {
                 Value::Object(inner.unwrap_or_default())
             }
         }
+    }
+}
+
+impl view::Outline for Outline<'_> {
+    fn element(&self, json: &str) -> Option<view::Shown<'_>> {
+        let Shown { summary, mandatory, inner, .. } = self.find(json)?;
+        let inner = inner.map(|inner| -> Box<dyn view::Outline> { Box::new(inner) });
+        Some(view::Shown { summary, mandatory, inner })
     }
 }

@@ -1,6 +1,7 @@
 //! The mistakes that senders make, each named at its element; and what is rare and right.
 
 mod published;
+mod xml;
 
 use std::sync::OnceLock;
 
@@ -387,7 +388,7 @@ fn every_parameter_can_be_compiled_and_a_composite_has_its_parts() {
 
 #[test]
 fn compartments_name_parameters_that_there_are() {
-    let codes: Vec<&str> = profiles().compartments().collect();
+    let codes: Vec<&str> = profiles().compartments().map(|(code, _)| code).collect();
     assert_eq!(codes, ["Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"]);
     let linked = profiles().compartment("Patient").unwrap();
     assert_eq!(linked["Coverage"], ["policy-holder", "subscriber", "beneficiary", "payor"]);

@@ -319,7 +319,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn nearest(node: &Node, name: &str) -> String {
+pub fn nearest(node: &Node, name: &str) -> String {
     let lower = name.to_lowercase();
     let close = |field: &&Field| {
         let known = field.name.to_lowercase();

@@ -9,6 +9,22 @@ use super::sql::Sql;
 use super::sqlite::{Savepoint, Sqlite};
 use super::{Fault, postgres};
 
+macro_rules! step {
+    ($number:literal, $name:literal) => {
+        (
+            $number,
+            $name,
+            include_str!(concat!("../../migrations/sqlite/", $name, ".sql")),
+            include_str!(concat!("../../migrations/postgres/", $name, ".sql")),
+        )
+    };
+}
+
+/// Number, name and the texts for SQLite and PostgreSQL, whose files bear equal names.
+type Step = (i64, &'static str, &'static str, &'static str);
+
+const STEPS: [Step; 2] = [step!(1, "0001_exchange"), step!(3, "0003_search")];
+
 /// Two databases, one text.
 pub enum Db {
     Sqlite { file: Sqlite, path: String },
@@ -79,23 +95,15 @@ impl Db {
 
     /// Brings the schema up to date; the texts are compiled in.
     pub async fn migrate(&self) -> Result<(), Fault> {
-        let migrator = |text: &'static str| {
-            let name = "exchange".into();
-            Migrator::with_migrations(vec![Migration::new(1, name, MigrationType::Simple, text.into_sql_str(), false)])
-        };
         let failed = "migrate the database";
         match self {
             Db::Sqlite { path, .. } => {
                 let options = SqliteConnectOptions::new().filename(path);
                 let mut connection = options.connect().await.map_err(Fault::of(failed))?;
-                let text = include_str!("../../migrations/sqlite/0001_exchange.sql");
-                migrator(text).run(&mut connection).await.map_err(Fault::of(failed))?;
+                migrator(|(_, _, sqlite, _)| sqlite).run(&mut connection).await.map_err(Fault::of(failed))?;
                 connection.close().await.map_err(Fault::of(failed))
             }
-            Db::Postgres(pool) => {
-                let text = include_str!("../../migrations/postgres/0001_exchange.sql");
-                migrator(text).run(pool).await.map_err(Fault::of(failed))
-            }
+            Db::Postgres(pool) => migrator(|(_, _, _, postgres)| postgres).run(pool).await.map_err(Fault::of(failed)),
         }
     }
 
@@ -110,6 +118,23 @@ impl Db {
             Db::Postgres(pool) => {
                 let mut connection = pool.acquire().await.map_err(Fault::of("read"))?;
                 postgres::fetch(&mut connection, sql).await
+            }
+        }
+    }
+
+    /// The steps of a statement that is not run. PostgreSQL is kept from reading whole tables where there is any other
+    /// way, as it would for tables that are almost empty.
+    pub async fn plan(&self, sql: Sql) -> Result<Vec<String>, Fault> {
+        match self {
+            Db::Sqlite { file, .. } => {
+                let rows = file.fetch(sql.led_by("EXPLAIN QUERY PLAN "))?;
+                Ok(rows.iter().map(|row| row.text(3)).collect())
+            }
+            Db::Postgres(pool) => {
+                let mut transaction = postgres::begin(pool).await?;
+                postgres::execute(&mut transaction, Sql::new("SET LOCAL enable_seqscan = off")).await?;
+                let rows = postgres::fetch(&mut transaction, sql.led_by("EXPLAIN ")).await?;
+                Ok(rows.iter().map(|row| row.text(0)).collect())
             }
         }
     }
@@ -153,4 +178,10 @@ impl Transaction {
             Transaction::Postgres(transaction) => transaction.commit().await.map_err(Fault::of("commit")),
         }
     }
+}
+
+fn migrator(text: fn(Step) -> &'static str) -> Migrator {
+    let migration =
+        |step: Step| Migration::new(step.0, step.1.into(), MigrationType::Simple, text(step).into_sql_str(), false);
+    Migrator::with_migrations(STEPS.into_iter().map(migration).collect())
 }

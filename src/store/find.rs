@@ -1,64 +1,50 @@
 //! Search: one statement whose filter, count, order and page know only what may be seen.
 
 use crate::consent::Reach;
-use crate::fhir::Interval;
-use crate::fhir::search::params::ParamKind;
-use crate::fhir::search::query::Prefix;
-use crate::fhir::search::{Filter, Query, Test};
-use crate::fhir::time::Instant;
+use crate::fhir::search::{ParamKind, Query, SortBy, SortKey};
 
-use super::resource::{Stored, buckets};
+use super::after::{After, Key};
+use super::criterion::{self, Asked, table_of};
+use super::db::Cell;
+use super::resource::{Stored, of_person};
 use super::sql::Sql;
 use super::{Fault, Store, reach};
 
-/// Where a page starts: behind this row, in the order of the search.
-#[derive(Clone, Debug, PartialEq)]
-pub struct After {
-    pub updated_at: Instant,
-    pub id: String,
-}
-
-/// A page of rows, and whether more follow.
+/// A page of rows.
 #[derive(Debug)]
 pub struct Page {
     pub rows: Vec<Stored>,
-    pub more: bool,
+    /// Where the next page starts, if there is one.
+    pub next: Option<After>,
 }
 
+/// What changed last comes first; the sort keys stand behind the columns of a row.
+const RECENT: [SortKey; 1] = [SortKey { by: SortBy::Updated, descending: true }];
+/// As many keys as a row may be sorted by (`search.sort_max` is at most this).
+const NAMES: [&str; 8] = ["s.k0", "s.k1", "s.k2", "s.k3", "s.k4", "s.k5", "s.k6", "s.k7"];
+const ALIASES: [&str; 8] = [" AS k0", " AS k1", " AS k2", " AS k3", " AS k4", " AS k5", " AS k6", " AS k7"];
+/// Where a row's sort keys start.
+const KEYS_AT: usize = 10;
+
 impl Store {
-    /// The rows in reach that a query matches, in its order.
+    /// The rows in reach that a query matches, in its order, behind `after`.
     pub async fn search(&self, query: &Query, within: &Reach, after: Option<&After>) -> Result<Page, Fault> {
-        let sql = Sql::new("SELECT ").push(Stored::columns());
-        let mut sql = self.matching(sql, query, within).await?;
-        if let Some(after) = after {
-            let (earlier, same) = if query.oldest_first {
-                (" AND (r.updated_at > ", " AND r.id > ")
-            } else {
-                (" AND (r.updated_at < ", " AND r.id < ")
-            };
-            sql = sql
-                .push(earlier)
-                .bind(after.updated_at.0)
-                .push(" OR (r.updated_at = ")
-                .bind(after.updated_at.0)
-                .push(same)
-                .bind(after.id.as_str())
-                .push("))");
-        }
-        // INVARIANT: (updated_at, id) is unique within a type; the page token depends on it. Where few rows are
-        // left, they are found first and sorted then: `+ 0` keeps the planner from walking all rows in order.
-        let narrow = query.patient().is_some() || query.filters.iter().any(|filter| is_narrow(query, filter));
-        sql = sql.push(match (query.oldest_first, narrow) {
-            (true, true) => " ORDER BY r.updated_at + 0, r.id LIMIT ",
-            (true, false) => " ORDER BY r.updated_at, r.id LIMIT ",
-            (false, true) => " ORDER BY r.updated_at + 0 DESC, r.id DESC LIMIT ",
-            (false, false) => " ORDER BY r.updated_at DESC, r.id DESC LIMIT ",
+        let order = if query.order.is_empty() { &RECENT[..] } else { &query.order[..] };
+        let by_time = matches!(order, [SortKey { by: SortBy::Updated, .. }]);
+        let sql = if by_time {
+            self.by_time(query, within, order[0].descending, after).await?
+        } else {
+            self.by_keys(query, within, order, after).await?
+        };
+        let mut found = self.db.fetch(sql.bind(query.count as i64 + 1)).await?;
+        let more = found.len() > query.count;
+        found.truncate(query.count);
+        let next = found.last().filter(|_| more).map(|last| {
+            let keys =
+                if by_time { vec![Key::Int(last.int(4))] } else { last.0[KEYS_AT..].iter().map(Key::of).collect() };
+            After { keys, kind: last.text(1), id: last.text(2) }
         });
-        let mut rows: Vec<Stored> =
-            self.db.fetch(sql.bind(query.count as i64 + 1)).await?.into_iter().map(Stored::of).collect();
-        let more = rows.len() > query.count;
-        rows.truncate(query.count);
-        Ok(Page { rows, more })
+        Ok(Page { rows: found.into_iter().map(Stored::of).collect(), next })
     }
 
     /// How many rows in reach a query matches.
@@ -67,168 +53,157 @@ impl Store {
         Ok(self.db.fetch(sql).await?.first().map_or(0, |row| row.int(0)))
     }
 
+    /// How the database would go about a page and its count, step by step: what an operator looks at when a search is
+    /// slow, and what a test holds to indexes.
+    pub async fn plans(&self, query: &Query, within: &Reach) -> Result<Vec<Vec<String>>, Fault> {
+        let page = if query.order.is_empty() {
+            self.by_time(query, within, true, None).await?
+        } else {
+            self.by_keys(query, within, &query.order, None).await?
+        };
+        let count = self.matching(Sql::new("SELECT COUNT(*)"), query, within).await?;
+        Ok(vec![self.db.plan(page.bind(50_i64)).await?, self.db.plan(count).await?])
+    }
+
+    /// The common order, read from the index that is in it.
+    async fn by_time(
+        &self,
+        query: &Query,
+        within: &Reach,
+        descending: bool,
+        after: Option<&After>,
+    ) -> Result<Sql, Fault> {
+        let mut sql = self.matching(Sql::new("SELECT ").push(Stored::columns()), query, within).await?;
+        if let Some(after) = after {
+            let at = after.keys.first().map_or(0, Key::int);
+            let (beyond, same) = if descending {
+                (" AND (r.updated_at < ", " AND (r.id, r.kind) < (")
+            } else {
+                (" AND (r.updated_at > ", " AND (r.id, r.kind) > (")
+            };
+            let sql_beyond = sql.push(beyond).bind(at).push(" OR (r.updated_at = ").bind(at).push(same);
+            sql = sql_beyond.bind(after.id.as_str()).push(", ").bind(after.kind.as_str()).push(")))");
+        }
+        // INVARIANT: (updated_at, id, kind) is unique; the page token depends on it. Where few rows are left, they are
+        // found first and sorted then: `+ 0` keeps the planner from walking all rows in order.
+        Ok(sql.push(match (descending, is_narrow(query)) {
+            (false, true) => " ORDER BY r.updated_at + 0, r.id, r.kind LIMIT ",
+            (false, false) => " ORDER BY r.updated_at, r.id, r.kind LIMIT ",
+            (true, true) => " ORDER BY r.updated_at + 0 DESC, r.id DESC, r.kind DESC LIMIT ",
+            (true, false) => " ORDER BY r.updated_at DESC, r.id DESC, r.kind DESC LIMIT ",
+        }))
+    }
+
+    /// Any order: the keys are worked out for what matches. What lacks a key comes last in either direction.
+    async fn by_keys(
+        &self,
+        query: &Query,
+        within: &Reach,
+        order: &[SortKey],
+        after: Option<&After>,
+    ) -> Result<Sql, Fault> {
+        let mut sql = Sql::new("SELECT s.* FROM (SELECT ").push(Stored::columns());
+        for (key, alias) in order.iter().zip(ALIASES) {
+            sql = key_of(sql.push(", "), key).push(alias);
+        }
+        let mut sql = self.matching(sql, query, within).await?.push(") s WHERE ");
+        sql = match after {
+            None => sql.push("1 = 1"),
+            Some(after) => behind(sql, order, &NAMES, after),
+        };
+        sql = sql.push(" ORDER BY ");
+        for (key, name) in order.iter().zip(NAMES) {
+            sql = sql.push(name).push(" IS NULL, ").push(name).push(if key.descending { " DESC, " } else { ", " });
+        }
+        Ok(sql.push("s.id, s.kind LIMIT "))
+    }
+
     async fn matching(&self, sql: Sql, query: &Query, within: &Reach) -> Result<Sql, Fault> {
         let sql = match query.patient() {
-            None => sql.push(" FROM resource r WHERE r.kind = "),
+            None => sql.push(" FROM resource r WHERE "),
             Some(patient) => {
                 let bucket = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
-                // A resource that names several people lives in the first one's bucket. CROSS keeps SQLite to the
-                // one or two buckets, where it would else count through all rows of a type.
-                buckets(sql.push(" FROM "), bucket, patient)
-                    .push(" home CROSS JOIN resource r WHERE r.bucket = home.bucket AND r.kind = ")
+                // CROSS keeps SQLite to the person's rows, where it would else count through all of a type.
+                let kinds: Vec<&str> = query.kinds.iter().map(String::as_str).collect();
+                of_person(sql.push(" FROM "), bucket, patient, &kinds)
+                    .push(" p CROSS JOIN resource r WHERE r.bucket = p.bucket AND r.kind = p.kind AND r.id = p.id AND ")
             }
         };
-        let mut sql = sql.bind(query.kind.as_str()).push(" AND r.deleted = 0");
-        for filter in &query.filters {
-            sql = holds(sql.push(" AND "), query, filter);
-        }
-        Ok(reach::visible(sql.push(" AND "), within, &query.kind))
+        Ok(matching_rows(sql, query, within))
     }
 }
 
-fn holds(sql: Sql, query: &Query, filter: &Filter) -> Sql {
-    let sql = if filter.negated { sql.push("NOT ") } else { sql };
-    sql.any(&filter.tests, |sql, found| match found {
-        Test::Id(id) => sql.push("r.id = ").bind(id.as_str()),
-        Test::Updated(prefix, interval) => {
-            // `lastUpdated` is an instant: an interval of one millisecond, as it is answered.
-            during(sql, "r.updated_at", "r.updated_at + 1000", *prefix, interval)
-        }
-        found if drives(query, filter, found) => among(sql, &query.kind, &filter.param, found),
-        found => indexed(sql, &filter.param, found),
-    })
-}
-
-/// Whether a test selects few enough rows to start from: nobody's record is given, and the value is of the kind
-/// that is rarely shared. Statuses and categories are tested row by row in the order of the answer instead.
-fn drives(query: &Query, filter: &Filter, found: &Test) -> bool {
-    let rare = match found {
-        Test::Token { .. } => filter.param == "identifier",
-        Test::Reference { .. } | Test::TextStarts(_) | Test::TextExact(_) | Test::Uri(_) => true,
-        _ => false,
+/// Appends the condition that a query within a reach is, on a row `r`.
+pub(super) fn matching_rows(sql: Sql, query: &Query, within: &Reach) -> Sql {
+    let kinds: Vec<&str> = query.kinds.iter().map(String::as_str).collect();
+    let only = if let [kind] = kinds.as_slice() { Some(*kind) } else { None };
+    let sql = match only {
+        Some(kind) => sql.push("r.kind = ").bind(kind),
+        None => sql.push("r.kind IN (").bind_list(kinds.iter().copied()).push(")"),
     };
-    rare && !filter.negated && query.patient().is_none()
+    let mut sql = sql.push(" AND r.deleted = 0");
+    // Of several conditions that could drive, the first one does.
+    let mut is_narrow = query.patient().is_some();
+    for criterion in &query.criteria {
+        let asked = Asked { within, is_narrow };
+        sql = criterion::holds(sql.push(" AND "), only, criterion, asked);
+        is_narrow |= criterion::is_narrow(criterion);
+    }
+    reach::visible_among(sql.push(" AND "), within, &kinds)
 }
 
-/// Whether all that a filter may match is found from its values.
-fn is_narrow(query: &Query, filter: &Filter) -> bool {
-    filter.tests.iter().all(|found| matches!(found, Test::Id(_)) || drives(query, filter, found))
+fn is_narrow(query: &Query) -> bool {
+    query.patient().is_some() || query.criteria.iter().any(criterion::is_narrow)
 }
 
-fn among(sql: Sql, kind: &str, param: &str, found: &Test) -> Sql {
-    let sql = sql.push("(r.bucket, r.id) IN (SELECT x.bucket, x.id FROM ").push(table(found));
-    let sql = sql.push(" x WHERE x.kind = ").bind(kind).push(" AND x.param = ").bind(param);
-    value(sql.push(" AND "), found).push(")")
+/// Appends the value that a row is sorted by: of several, the first in the direction of the sort.
+fn key_of(sql: Sql, key: &SortKey) -> Sql {
+    let (code, kind) = match &key.by {
+        SortBy::Id => return sql.push("r.id"),
+        SortBy::Updated => return sql.push("r.updated_at"),
+        SortBy::Param { code, kind } => (code, *kind),
+    };
+    let column = match kind {
+        ParamKind::Token => "x.code",
+        ParamKind::Reference => "x.target_id",
+        ParamKind::Date if key.descending => "x.end_at",
+        ParamKind::Date => "x.start_at",
+        ParamKind::Text => "x.folded",
+        ParamKind::Uri => "x.uri",
+        ParamKind::Number | ParamKind::Quantity => "x.value",
+        ParamKind::Composite | ParamKind::Special => return sql.push("NULL"),
+    };
+    let sql = sql.push(if key.descending { "(SELECT MAX(" } else { "(SELECT MIN(" });
+    let sql = sql.push(column).push(") FROM ").push(table_of(kind));
+    let sql = sql.push(" x WHERE x.bucket = r.bucket AND x.kind = r.kind AND x.id = r.id AND x.param = ");
+    sql.bind(code.as_str()).push(")")
 }
 
-fn indexed(sql: Sql, param: &str, found: &Test) -> Sql {
-    let sql = sql.push(if matches!(found, Test::Missing(_, true)) {
-        "NOT EXISTS (SELECT 1 FROM "
-    } else {
-        "EXISTS (SELECT 1 FROM "
-    });
-    let sql =
-        sql.push(table(found)).push(" x WHERE x.bucket = r.bucket AND x.kind = r.kind AND x.id = r.id AND x.param = ");
-    value(sql.bind(param).push(" AND "), found).push(")")
-}
-
-fn table(found: &Test) -> &'static str {
-    match found {
-        Test::Token { .. } | Test::Missing(ParamKind::Token | ParamKind::Composite | ParamKind::Special, _) => {
-            "idx_token"
+/// Appends that a row comes behind another in an order: beyond it in the first key in which they differ.
+fn behind(sql: Sql, order: &[SortKey], names: &[&'static str], after: &After) -> Sql {
+    let (Some((key, order)), Some((name, names))) = (order.split_first(), names.split_first()) else {
+        let sql = sql.push("(s.id, s.kind) > (").bind(after.id.as_str());
+        return sql.push(", ").bind(after.kind.as_str()).push(")");
+    };
+    let at = after.keys.len().saturating_sub(order.len() + 1);
+    match after.keys.get(at) {
+        None | Some(Key::None) => behind(sql.push("(").push(name).push(" IS NULL AND "), order, names, after).push(")"),
+        Some(value) => {
+            let beyond = if key.descending { " < " } else { " > " };
+            let sql = sql.push("(").push(name).push(" IS NULL OR ").push(name).push(beyond).bind(value.bind());
+            let sql = sql.push(" OR (").push(name).push(" = ").bind(value.bind()).push(" AND ");
+            behind(sql, order, names, after).push("))")
         }
-        Test::Reference { .. } | Test::Missing(ParamKind::Reference, _) => "idx_reference",
-        Test::Date(..) | Test::Missing(ParamKind::Date, _) => "idx_date",
-        Test::TextStarts(_) | Test::TextContains(_) | Test::TextExact(_) | Test::Missing(ParamKind::Text, _) => {
-            "idx_text"
-        }
-        Test::Uri(_) | Test::Missing(ParamKind::Uri, _) => "idx_uri",
-        Test::Number(..) | Test::Missing(ParamKind::Number, _) => "idx_number",
-        Test::Quantity { .. } | Test::Missing(ParamKind::Quantity, _) => "idx_quantity",
-        Test::Id(_) | Test::Updated(..) => "resource",
     }
 }
 
-fn value(sql: Sql, found: &Test) -> Sql {
-    match found {
-        Test::Token { system, code } => {
-            let sql = match code {
-                Some(code) => sql.push("x.code = ").bind(code.as_str()),
-                None => sql.push("1 = 1"),
-            };
-            match system {
-                Some(system) => sql.push(" AND x.system = ").bind(system.as_str()),
-                None => sql,
-            }
+impl Key {
+    fn of(cell: &Cell) -> Key {
+        match cell {
+            Cell::Null => Key::None,
+            Cell::Int(value) => Key::Int(*value),
+            Cell::Real(value) => Key::Real(*value),
+            Cell::Text(text) => Key::Text(text.clone()),
         }
-        Test::Reference { kind, id } => {
-            let sql = sql.push("x.target_id = ").bind(id.as_str());
-            match kind {
-                Some(kind) => sql.push(" AND x.target_kind = ").bind(kind.as_str()),
-                None => sql,
-            }
-        }
-        Test::Date(prefix, interval) => during(sql, "x.start_at", "x.end_at", *prefix, interval),
-        Test::TextStarts(text) => {
-            // A key range, because LIKE folds differently on each database.
-            let sql = sql.push("x.folded >= ").bind(text.as_str());
-            sql.push(" AND x.folded < ").bind(format!("{text}\u{10ffff}"))
-        }
-        Test::TextContains(text) => {
-            let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            sql.push("x.folded LIKE ").bind(format!("%{escaped}%")).push(" ESCAPE '\\'")
-        }
-        Test::TextExact(text) => sql.push("x.exact = ").bind(text.as_str()),
-        Test::Uri(uri) => sql.push("x.uri = ").bind(uri.as_str()),
-        Test::Number(prefix, low, high) => between(sql, *prefix, *low, *high),
-        Test::Quantity { prefix, low, high, system, code } => {
-            let sql = between(sql, *prefix, *low, *high);
-            let sql = match system {
-                Some(system) => sql.push(" AND x.system = ").bind(system.as_str()),
-                None => sql,
-            };
-            match code {
-                Some(code) => sql.push(" AND x.code = ").bind(code.as_str()),
-                None => sql,
-            }
-        }
-        Test::Missing(..) | Test::Id(_) | Test::Updated(..) => sql.push("1 = 1"),
     }
-}
-
-/// FHIR R4 search.html#prefix on intervals: `eq` means that the value lies within what was asked.
-fn during(sql: Sql, start: &'static str, end: &'static str, prefix: Prefix, asked: &Interval) -> Sql {
-    let (from, until) = (asked.start.0, asked.end.0);
-    let sql = sql.push("(");
-    let sql = match prefix {
-        Prefix::Eq => sql.push(start).push(" >= ").bind(from).push(" AND ").push(end).push(" <= ").bind(until),
-        Prefix::Ne => sql.push(start).push(" < ").bind(from).push(" OR ").push(end).push(" > ").bind(until),
-        Prefix::Gt => sql.push(end).push(" > ").bind(until),
-        Prefix::Lt => sql.push(start).push(" < ").bind(from),
-        Prefix::Ge => sql.push(end).push(" > ").bind(until).push(" OR ").push(start).push(" >= ").bind(from),
-        Prefix::Le => sql.push(start).push(" < ").bind(from).push(" OR ").push(end).push(" <= ").bind(until),
-        Prefix::Sa => sql.push(start).push(" >= ").bind(until),
-        Prefix::Eb => sql.push(end).push(" <= ").bind(from),
-        Prefix::Ap => sql.push(start).push(" < ").bind(until).push(" AND ").push(end).push(" > ").bind(from),
-    };
-    sql.push(")")
-}
-
-/// FHIR R4 search.html#number: `eq` means the range that rounds to the number given.
-fn between(sql: Sql, prefix: Prefix, low: f64, high: f64) -> Sql {
-    let exact = (low + high) / 2.0;
-    let sql = sql.push("(");
-    let sql = match prefix {
-        Prefix::Eq => sql.push("x.value >= ").bind(low).push(" AND x.value < ").bind(high),
-        Prefix::Ne => sql.push("x.value < ").bind(low).push(" OR x.value >= ").bind(high),
-        Prefix::Gt | Prefix::Sa => sql.push("x.value > ").bind(exact),
-        Prefix::Lt | Prefix::Eb => sql.push("x.value < ").bind(exact),
-        Prefix::Ge => sql.push("x.value >= ").bind(exact),
-        Prefix::Le => sql.push("x.value <= ").bind(exact),
-        Prefix::Ap => {
-            let slack = exact.abs() / 10.0;
-            sql.push("x.value >= ").bind(exact - slack).push(" AND x.value <= ").bind(exact + slack)
-        }
-    };
-    sql.push(")")
 }

@@ -1,6 +1,7 @@
 //! The rows beside a resource that search and consent read, one table a value type.
 
 use crate::fhir::search::IndexValue;
+use crate::fhir::search::extract::Cell;
 
 use super::Fault;
 use super::bucket::home;
@@ -11,7 +12,7 @@ use super::sql::{Bind, Sql};
 /// Rows of one INSERT: enough to save round trips, few enough for the placeholders of either database.
 const CHUNK: usize = 100;
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "DELETE FROM idx_token",
     "DELETE FROM idx_reference",
     "DELETE FROM idx_date",
@@ -19,6 +20,7 @@ const TABLES: [&str; 9] = [
     "DELETE FROM idx_uri",
     "DELETE FROM idx_number",
     "DELETE FROM idx_quantity",
+    "DELETE FROM idx_composite",
     "DELETE FROM label",
     "DELETE FROM further_patient",
 ];
@@ -86,6 +88,14 @@ pub(super) async fn write(tx: &mut Transaction, kind: &str, id: &str, place: &Pl
         _ => None,
     });
     insert(tx, "INSERT INTO idx_quantity (bucket, kind, id, param, value, system, code) VALUES ", quantities).await?;
+
+    let cell = |cell: &Cell| vec![text(&cell.system), text(&cell.code), cell.low.into(), cell.high.into()];
+    let composites = rows(&|value| match value {
+        IndexValue::Composite(left, right) => Some([cell(left), cell(right)].concat()),
+        _ => None,
+    });
+    let into = "INSERT INTO idx_composite (bucket, kind, id, param, a_system, a_code, a_low, a_high, b_system, b_code, b_low, b_high) VALUES ";
+    insert(tx, into, composites).await?;
 
     let labels =
         place.labels.iter().map(|(system, code)| key().into_iter().chain([text(system), text(code)]).collect());

@@ -4,9 +4,12 @@
 //! and what may be stored was settled before. One text runs on both databases (`sql`); `db` is the only file that
 //! knows the drivers. Rooms above see rows and verbs, never a connection.
 
+mod after;
 mod bucket;
+mod criterion;
 mod db;
 mod find;
+mod include;
 mod index;
 mod log;
 mod outbox;
@@ -17,11 +20,13 @@ mod registry;
 mod resource;
 mod sql;
 mod sqlite;
+mod value;
 
 use std::fmt;
 
+pub use after::After;
 pub use bucket::{BUCKETS, bucket_in, bucket_of_name, embed};
-pub use find::{After, Page};
+pub use find::Page;
 pub use log::{Chained, Filter as LogFilter, LogRow, Record};
 pub use outbox::{Delivery, DeliveryState};
 pub use referral::{Referral, ReferralState};

@@ -15,6 +15,33 @@ enum Who {
     Further,
 }
 
+/// Appends the condition under which row `r`, of one of these kinds, is in reach.
+pub(super) fn visible_among(sql: Sql, within: &Reach, kinds: &[&str]) -> Sql {
+    if let [kind] = kinds {
+        return visible(sql, within, kind);
+    }
+    // Kinds that are seen by the same rule share a condition.
+    let rule = |kind: &str| {
+        if is_directory(kind) {
+            0
+        } else if CONTROL.contains(&kind) {
+            1
+        } else {
+            2
+        }
+    };
+    let rules = [0, 1, 2].map(|wanted| kinds.iter().copied().filter(|kind| rule(kind) == wanted).collect::<Vec<_>>());
+    sql.any(rules.into_iter().filter(|kinds| !kinds.is_empty()), |sql, kinds| {
+        // An Organization is seen even where the directory around it is masked.
+        let (named, others): (Vec<&str>, Vec<&str>) = kinds.into_iter().partition(|kind| *kind == "Organization");
+        let groups = [named, others].into_iter().filter(|kinds| !kinds.is_empty());
+        sql.any(groups, |sql, kinds| {
+            let sql = sql.push("(r.kind IN (").bind_list(kinds.iter().copied()).push(") AND ");
+            visible(sql, within, kinds[0]).push(")")
+        })
+    })
+}
+
 /// Appends the condition under which row `r` of that kind is in reach.
 pub(super) fn visible(sql: Sql, within: &Reach, kind: &str) -> Sql {
     if is_directory(kind) {

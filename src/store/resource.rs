@@ -144,15 +144,10 @@ impl Store {
     /// Everything of one person that a condition must be worked out on, resource by resource, because SQL cannot
     /// carry it. For decisions alone.
     pub async fn record_of(&self, patient: &str) -> Result<Vec<Stored>, Fault> {
-        let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM resource r WHERE r.deleted = 0 AND r.bucket IN ");
         let home = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
-        let sql = buckets(sql, home, patient)
-            .push(" AND (r.patient = ")
-            .bind(patient)
-            .push(" OR EXISTS (SELECT 1 FROM further_patient f WHERE f.bucket = r.bucket AND f.kind = r.kind")
-            .push(" AND f.id = r.id AND f.patient = ")
-            .bind(patient)
-            .push("))");
+        let sql = of_person(Sql::new("SELECT ").push(COLUMNS).push(" FROM "), home, patient, &[]);
+        let sql = sql.push(" p CROSS JOIN resource r WHERE r.bucket = p.bucket AND r.kind = p.kind AND r.id = p.id");
+        let sql = sql.push(" AND r.deleted = 0");
         Ok(self.db.fetch(sql).await?.into_iter().map(Stored::of).collect())
     }
 }
@@ -163,17 +158,17 @@ const TOGETHER: &str =
     " FROM further_patient f CROSS JOIN resource r WHERE r.bucket = f.bucket AND r.kind = f.kind AND r.id = f.id";
 
 impl Store {
-    /// Who else is named in a person's resources of a type, at most `limit`. For decisions alone: everyone who is
+    /// Who else is named in a person's resources of these types, at most `limit`. For decisions alone: everyone who is
     /// named must permit (R11).
-    pub async fn named_beside(&self, kind: &str, patient: &str, limit: usize) -> Result<Vec<String>, Fault> {
+    pub async fn named_beside(&self, kinds: &[&str], patient: &str, limit: usize) -> Result<Vec<String>, Fault> {
         let home = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
-        let sql = Sql::new("SELECT f.patient").push(TOGETHER).push(" AND f.kind = ").bind(kind);
+        let of_kinds = |sql: Sql| sql.push(" AND f.kind IN (").bind_list(kinds.iter().copied()).push(")");
+        let sql = of_kinds(Sql::new("SELECT f.patient").push(TOGETHER));
         let sql = sql.push(" AND f.bucket = ").bind(home).push(" AND r.patient = ").bind(patient);
         let sql = sql.push(" UNION SELECT r.patient").push(TOGETHER).push(" AND f.patient = ").bind(patient);
-        let sql = sql.push(" AND f.kind = ").bind(kind);
-        let sql = sql.push(" UNION SELECT g.patient FROM further_patient f JOIN further_patient g");
+        let sql = of_kinds(sql).push(" UNION SELECT g.patient FROM further_patient f JOIN further_patient g");
         let sql = sql.push(" ON g.bucket = f.bucket AND g.kind = f.kind AND g.id = f.id WHERE f.patient = ");
-        let sql = sql.bind(patient).push(" AND f.kind = ").bind(kind).push(" ORDER BY 1 LIMIT ").bind(limit as i64);
+        let sql = of_kinds(sql.bind(patient)).push(" ORDER BY 1 LIMIT ").bind(limit as i64);
         let found = self.db.fetch(sql).await?.into_iter().map(|row| row.text(0));
         Ok(found.filter(|other| other != patient).collect())
     }
@@ -313,6 +308,19 @@ pub(super) fn buckets(sql: Sql, home: i64, patient: &str) -> Sql {
     let sql = sql.push("(SELECT ").bind(home);
     let sql = sql.push(" AS bucket UNION SELECT bucket FROM further_patient WHERE patient = ");
     sql.bind(patient).push(")")
+}
+
+/// The keys of what names a person: what lies in the person's own bucket with the person first, and the rest. `kinds`
+/// narrows it; without any it is everything.
+pub(super) fn of_person(sql: Sql, home: i64, patient: &str, kinds: &[&str]) -> Sql {
+    let of_kinds = |sql: Sql| match kinds {
+        [] => sql,
+        [kind] => sql.push(" AND kind = ").bind(*kind),
+        kinds => sql.push(" AND kind IN (").bind_list(kinds.iter().copied()).push(")"),
+    };
+    let sql = sql.push("(SELECT bucket, kind, id FROM resource WHERE bucket = ").bind(home).push(" AND patient = ");
+    let sql = of_kinds(sql.bind(patient)).push(" UNION SELECT bucket, kind, id FROM further_patient WHERE patient = ");
+    of_kinds(sql.bind(patient)).push(")")
 }
 
 /// One resource by its id, wherever it lives: in the bucket that its id carries, or where the table says.

@@ -53,6 +53,11 @@ impl Sql {
         Sql { text: text.to_string(), binds: Vec::new() }
     }
 
+    pub fn led_by(mut self, text: &'static str) -> Sql {
+        self.text.insert_str(0, text);
+        self
+    }
+
     pub fn push(mut self, text: &'static str) -> Sql {
         self.text.push_str(text);
         self

@@ -213,11 +213,18 @@ async fn a_write_to_another_place_or_version_is_refused(on: On) {
 on_both!(a_body_in_another_format_is_refused);
 async fn a_body_in_another_format_is_refused(on: On) {
     let (_gw, clinic) = start(on).await;
-    for kind in ["text/plain", "application/xml", "application/fhir+xml", "application/x-www-form-urlencoded"] {
+    for kind in
+        ["text/plain", "application/fhir+xml; charset=latin1", "text/turtle", "application/x-www-form-urlencoded"]
+    {
         let headers = [("content-type", kind)];
         let body = Some(patient().to_string());
         clinic.send(Method::POST, "/fhir/Patient", &headers, body.clone()).await.refuses(415, "content-type");
         clinic.send(Method::POST, "/fhir", &headers, body).await.refuses(415, "content-type");
+    }
+    for kind in ["application/xml", "text/xml", "application/fhir+xml"] {
+        let headers = [("content-type", kind), ("accept", "*/*")];
+        let body = Some(patient().to_string());
+        clinic.send(Method::POST, "/fhir/Patient", &headers, body).await.refuses(400, "malformed");
     }
     assert_eq!(count(&clinic, "Patient").await, 0);
     for kind in ["application/json", "application/fhir+json; charset=UTF-8; fhirVersion=4.0"] {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use handoff::config::Config;
 use handoff::consent::{Atom, Condition, Reach};
 use handoff::fhir::search::Query;
 use handoff::fhir::search::query::Reading;
@@ -15,17 +16,18 @@ use serde_json::json;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
+#[macro_export]
 macro_rules! on_both {
     ($name:ident) => {
         mod $name {
             #[tokio::test]
             async fn sqlite() {
-                super::$name(super::Exchange::sqlite().await).await;
+                super::$name($crate::suite::Exchange::sqlite().await).await;
             }
 
             #[tokio::test]
             async fn postgres() {
-                if let Some(exchange) = super::Exchange::postgres().await {
+                if let Some(exchange) = $crate::suite::Exchange::postgres().await {
                     super::$name(exchange).await;
                 }
             }
@@ -34,8 +36,8 @@ macro_rules! on_both {
 }
 
 /// A store with what its rows are made with.
-struct Exchange {
-    store: Arc<Store>,
+pub struct Exchange {
+    pub store: Arc<Store>,
     profiles: Profiles,
     params: Params,
     folder: Option<std::path::PathBuf>,
@@ -50,14 +52,14 @@ impl Drop for Exchange {
 }
 
 impl Exchange {
-    async fn sqlite() -> Exchange {
+    pub async fn sqlite() -> Exchange {
         let name = format!("handoff_store_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         Exchange::open(&format!("sqlite:{}", folder.join("test.db").display()), Some(folder)).await
     }
 
-    async fn postgres() -> Option<Exchange> {
+    pub async fn postgres() -> Option<Exchange> {
         let server = std::env::var("HANDOFF_TEST_POSTGRES").ok();
         assert!(
             server.is_some() || std::env::var("HANDOFF_REQUIRE_POSTGRES").is_err(),
@@ -122,25 +124,45 @@ impl Exchange {
     }
 
     fn query(&self, pairs: &[(&str, &str)]) -> Query {
+        self.read("Goal", pairs)
+    }
+
+    /// `name=value&name=value`, as it is.
+    pub fn query_of(&self, kind: &str, text: &str) -> Query {
+        let pairs: Vec<(&str, &str)> = text.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        self.read(kind, &pairs)
+    }
+
+    fn read(&self, kind: &str, pairs: &[(&str, &str)]) -> Query {
         let pairs: Vec<(String, String)> = pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
-        let reading = Reading { params: &self.params, zone: &Zone::utc(), strict: true, now: Instant(0) };
-        Query::read("Goal", &pairs, &reading).unwrap()
+        let limits = Config::load(None).unwrap().search;
+        let reading = Reading {
+            params: &self.params,
+            knows: &|kind| self.profiles.knows(kind),
+            codes: &self.profiles,
+            limits: &limits,
+            zone: &Zone::utc(),
+            base: "",
+            strict: true,
+            now: Instant(0),
+        };
+        Query::read(&[kind.to_string()], &pairs, &reading).unwrap()
     }
 
     async fn found(&self, pairs: &[(&str, &str)], reach: &Reach) -> Vec<String> {
         let query = self.query(pairs);
         let page = self.store.search(&query, reach, None).await.unwrap();
         let total = self.store.count(&query, reach).await.unwrap();
-        assert!(page.more || total == page.rows.len() as i64, "the total is that of the rows in reach");
+        assert!(page.next.is_some() || total == page.rows.len() as i64, "the total is that of the rows in reach");
         page.rows.into_iter().map(|row| row.id).collect()
     }
 }
 
-fn own(partner: &str) -> Reach {
+pub fn own(partner: &str) -> Reach {
     Reach::of(partner, vec![], false)
 }
 
-fn shared(partner: &str, patient: &str, condition: Condition) -> Reach {
+pub fn shared(partner: &str, patient: &str, condition: Condition) -> Reach {
     Reach::of(partner, vec![(patient.to_string(), condition)], false)
 }
 

@@ -1,7 +1,11 @@
 //! Search as FHIR means it, before any database: which parameters there are, what a resource says for each, and
 //! what a caller asked.
 
+pub mod codes;
+pub mod criterion;
 pub mod extract;
+pub mod include;
+pub mod order;
 pub mod params;
 pub mod path;
 pub mod query;
@@ -9,6 +13,10 @@ pub mod query;
 mod tests;
 mod value;
 
+pub use codes::Codes;
+pub use criterion::{Criterion, Filter, Test};
 pub use extract::{Entry, IndexValue, fold};
-pub use params::{Component, Fact, Param, ParamKind, Params};
-pub use query::{Filter, Query, Test};
+pub use include::Include;
+pub use order::{SortBy, SortKey};
+pub use params::{Component, Fact, Param, ParamKind, Params, Part};
+pub use query::{Limits, Query, Reading};

@@ -65,6 +65,11 @@ impl ParamKind {
         }
     }
 
+    /// Whether its values have an index table of their own.
+    pub fn is_indexed(self) -> bool {
+        !matches!(self, ParamKind::Composite | ParamKind::Special)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             ParamKind::Token => "token",
@@ -80,6 +85,20 @@ impl ParamKind {
     }
 }
 
+impl Part {
+    fn of(component: &Component) -> Option<Part> {
+        let paths = Path::within(&component.expression).ok()?;
+        Some(Part { kind: ParamKind::named(&component.kind).filter(|kind| kind.is_indexed())?, paths })
+    }
+}
+
+impl Param {
+    /// Whether a reference of this parameter may point at that type.
+    pub fn points_at(&self, kind: &str) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|target| target == kind || target == "Resource")
+    }
+}
+
 /// One parameter of one type.
 #[derive(Clone, Debug)]
 pub struct Param {
@@ -90,6 +109,15 @@ pub struct Param {
     pub paths: Vec<Path>,
     /// Of a composite only, in the order of its value's parts.
     pub components: Vec<Component>,
+    /// The components, compiled; two, or the parameter is not searched.
+    pub parts: Vec<Part>,
+}
+
+/// A component of a composite: the kind of its values, and where they stand from the composite's element on.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub kind: ParamKind,
+    pub paths: Vec<Path>,
 }
 
 /// One part of a composite (FHIR R4 search.html#combining).
@@ -131,11 +159,14 @@ impl Params {
     pub fn add(&mut self, fact: &Fact) {
         for base in fact.bases {
             let paths = Path::compile(base, fact.expression);
+            let parts: Option<Vec<Part>> = fact.components.iter().map(Part::of).collect();
+            let is_whole = |kind| kind != ParamKind::Composite || parts.as_ref().is_some_and(|parts| parts.len() == 2);
             match (ParamKind::named(fact.kind), paths) {
-                (Some(kind), Ok(paths)) if !paths.is_empty() => {
+                (Some(kind), Ok(paths)) if !paths.is_empty() && is_whole(kind) => {
                     let (code, url, targets) = (fact.code.to_string(), fact.url.to_string(), fact.targets.to_vec());
                     let components = fact.components.to_vec();
-                    let param = Param { code: code.clone(), kind, url, targets, paths, components };
+                    let parts = parts.unwrap_or_default();
+                    let param = Param { code: code.clone(), kind, url, targets, paths, components, parts };
                     self.by_type.entry(base.clone()).or_default().insert(code, param);
                 }
                 // `_id` and `_lastUpdated` are columns; the rest of what has no path is not searchable.

@@ -4,6 +4,7 @@
 //! and `extension(url)`: the bundled parameters need no more. What is not understood here is reported by [`Path::compile`]
 //! and never guessed at.
 
+use crate::fhir::element::choice_suffix;
 use crate::fhir::{Element, Reference};
 
 /// One compiled alternative of an expression.
@@ -30,37 +31,6 @@ pub struct Node<'a> {
     pub element: Element<'a>,
     pub suffix: &'a str,
 }
-
-/// The types that R4 allows behind a choice element, as their names end the JSON key.
-const SUFFIXES: [&str; 27] = [
-    "Address",
-    "Age",
-    "Annotation",
-    "Attachment",
-    "Base64Binary",
-    "Boolean",
-    "Canonical",
-    "Code",
-    "CodeableConcept",
-    "Coding",
-    "Date",
-    "DateTime",
-    "Decimal",
-    "Duration",
-    "Identifier",
-    "Instant",
-    "Integer",
-    "Markdown",
-    "Period",
-    "Quantity",
-    "Range",
-    "Ratio",
-    "Reference",
-    "SampledData",
-    "String",
-    "Time",
-    "Timing",
-];
 
 impl Path {
     /// The alternatives of `expression` that start at `kind` (or at any resource).
@@ -136,7 +106,7 @@ fn field<'a>(element: Element<'a>, name: &str) -> Vec<Node<'a>> {
     }
     let choice = element.object().and_then(|object| {
         object.iter().find_map(|(key, value)| {
-            let suffix = key.strip_prefix(name).filter(|suffix| SUFFIXES.contains(suffix))?;
+            let suffix = choice_suffix(key, name)?;
             Some(Node { element: Element::new(value), suffix })
         })
     });

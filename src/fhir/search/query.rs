@@ -4,30 +4,37 @@
 //! Bundle otherwise, and the `self` link repeats only what was applied. A value that cannot be read is an error
 //! either way.
 
-use crate::fhir::reference::is_id;
-use crate::fhir::{Instant, Interval, Issue, Zone};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::extract::fold;
-use super::params::{ParamKind, Params};
-use super::value::{alternatives, date, quantity, range, reference, token, unknown, unreadable};
+use serde::Deserialize;
 
-/// Most rows on a page.
-pub const COUNT_MAX: usize = 1_000;
-const COUNT_DEFAULT: usize = 50;
-/// Most parameters, and most values of one, that a query may have.
-pub const FILTERS_MAX: usize = 64;
+use crate::fhir::view::View;
+use crate::fhir::{Instant, Issue, Severity, Zone};
+
+use super::codes::Codes;
+use super::criterion::{Criterion, short};
+use super::include::Include;
+use super::order::{self, SortKey};
+use super::params::Params;
+use super::value::{alternatives, unknown, unreadable};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
-    pub kind: String,
-    pub filters: Vec<Filter>,
+    /// The types that are searched: one, or those of `_type`.
+    pub kinds: Vec<String>,
+    pub criteria: Vec<Criterion>,
+    /// Whose compartment is searched, as (type, id); the criteria say so too.
+    pub compartment: Option<(String, String)>,
+    /// Empty for the order of the server's choice: what changed last comes first.
+    pub order: Vec<SortKey>,
+    pub includes: Vec<Include>,
     pub count: usize,
-    /// Newest first, unless `_sort=_lastUpdated`.
-    pub oldest_first: bool,
     /// `_summary=count` or `_count=0`: the total alone.
     pub only_total: bool,
     /// `_total`, when it was asked for; otherwise it is given where it costs little.
     pub total: Option<bool>,
+    /// `_summary`, `_elements`: how much of each resource.
+    pub view: View,
     /// The sealed page token, still closed.
     pub page: Option<String>,
     /// The parameters that were applied, for the `self` link.
@@ -35,83 +42,32 @@ pub struct Query {
     pub warnings: Vec<Issue>,
 }
 
-/// One parameter: any of its tests, or none of them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Filter {
-    pub param: String,
-    pub tests: Vec<Test>,
-    /// `:not`: no value passes any test.
-    pub negated: bool,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Test {
-    Id(String),
-    Updated(Prefix, Interval),
-    /// An absent part is not tested; an empty system means that there is none.
-    Token {
-        system: Option<String>,
-        code: Option<String>,
-    },
-    /// `kind` is empty for a reference that is no `Type/id`, and `None` when the caller named none.
-    Reference {
-        kind: Option<String>,
-        id: String,
-    },
-    Date(Prefix, Interval),
-    TextStarts(String),
-    TextContains(String),
-    TextExact(String),
-    Uri(String),
-    Number(Prefix, f64, f64),
-    Quantity {
-        prefix: Prefix,
-        low: f64,
-        high: f64,
-        system: Option<String>,
-        code: Option<String>,
-    },
-    Missing(ParamKind, bool),
-}
-
-/// FHIR R4 search.html#prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prefix {
-    Eq,
-    Ne,
-    Gt,
-    Lt,
-    Ge,
-    Le,
-    Sa,
-    Eb,
-    Ap,
-}
-
-impl Prefix {
-    /// The prefix of a value, `eq` when it has none, and what follows.
-    pub fn split(text: &str) -> (Prefix, &str) {
-        let prefix = match text.get(..2) {
-            Some("eq") => Prefix::Eq,
-            Some("ne") => Prefix::Ne,
-            Some("gt") => Prefix::Gt,
-            Some("lt") => Prefix::Lt,
-            Some("ge") => Prefix::Ge,
-            Some("le") => Prefix::Le,
-            Some("sa") => Prefix::Sa,
-            Some("eb") => Prefix::Eb,
-            Some("ap") => Prefix::Ap,
-            _ => return (Prefix::Eq, text),
-        };
-        (prefix, &text[2..])
-    }
+/// What bounds a search; section `search` of the configuration, where each is explained.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub count_default: usize,
+    pub count_max: usize,
+    pub parameters_max: usize,
+    pub values_max: usize,
+    pub chain_max: usize,
+    pub sort_max: usize,
+    pub includes_max: usize,
+    pub included_max: usize,
+    pub iterations_max: usize,
 }
 
 /// What reading needs besides the pairs.
 pub struct Reading<'a> {
     pub params: &'a Params,
+    /// Whether a type is served here.
+    pub knows: &'a dyn Fn(&str) -> bool,
+    pub codes: &'a dyn Codes,
+    pub limits: &'a Limits,
     /// The zone of a date without an offset.
     pub zone: &'a Zone,
+    /// The address that references of our own may begin with, `https://exchange.example/fhir`.
+    pub base: &'a str,
     /// `Prefer: handling=strict`.
     pub strict: bool,
     /// `~10 %` of `ap` is measured from here.
@@ -119,48 +75,70 @@ pub struct Reading<'a> {
 }
 
 impl Query {
+    /// A search over one type, or over several with what they have in common.
+    ///
     /// # Errors
     /// Every value that cannot be read, and under `strict` every parameter that is not known.
-    pub fn read(kind: &str, pairs: &[(String, String)], with: &Reading) -> Result<Query, Vec<Issue>> {
+    pub fn read(kinds: &[String], pairs: &[(String, String)], with: &Reading) -> Result<Query, Vec<Issue>> {
         let mut query = Query {
-            kind: kind.to_string(),
-            filters: Vec::new(),
-            count: COUNT_DEFAULT,
-            oldest_first: false,
+            kinds: kinds.to_vec(),
+            criteria: Vec::new(),
+            compartment: None,
+            order: Vec::new(),
+            includes: Vec::new(),
+            count: with.limits.count_default,
             only_total: false,
             total: None,
+            view: View::Whole,
             page: None,
             applied: Vec::new(),
             warnings: Vec::new(),
         };
         let mut errors = Vec::new();
-        if pairs.len() > FILTERS_MAX {
-            errors.push(Issue::error(
-                "too-costly",
-                "query-too-long",
-                format!("a search has at most {FILTERS_MAX} parameters"),
-            ));
+        if pairs.len() > with.limits.parameters_max {
+            let text = format!("a search has at most {} parameters, found {}", with.limits.parameters_max, pairs.len());
+            return Err(vec![Issue::error("too-costly", "query-too-long", text)]);
         }
         for (name, value) in pairs {
             match query.add(name, value, with) {
                 Ok(true) => query.applied.push((name.clone(), value.clone())),
                 Ok(false) => {}
                 Err(issue) if with.strict || issue.rule != "parameter-unknown" => errors.push(issue),
-                Err(issue) => query.warnings.push(Issue { severity: crate::fhir::Severity::Warning, ..issue }),
+                Err(issue) => query.warnings.push(Issue { severity: Severity::Warning, ..issue }),
             }
+        }
+        if query.includes.len() > with.limits.includes_max {
+            let text = format!("a search has at most {} `_include` and `_revinclude`", with.limits.includes_max);
+            errors.push(Issue::error("too-costly", "query-too-long", text));
         }
         if errors.is_empty() { Ok(query) } else { Err(errors) }
     }
 
+    /// Narrows the query to somebody's compartment; `links` are the parameters that lead there, by type.
+    pub fn within(&mut self, owner: (&str, &str), links: &BTreeMap<String, Vec<String>>) {
+        let of_kind = |kind: &String| Criterion::belongs_to(owner, kind, links.get(kind).map_or(&[], Vec::as_slice));
+        self.criteria.push(Criterion::Any(self.kinds.iter().map(of_kind).collect()));
+        self.compartment = Some((owner.0.to_string(), owner.1.to_string()));
+    }
+
     /// The one Patient that the query is about, when it names one.
     pub fn patient(&self) -> Option<&str> {
-        self.filters.iter().filter(|filter| !filter.negated).find_map(|filter| match filter.tests.as_slice() {
-            [Test::Id(id)] if self.kind == "Patient" => Some(id.as_str()),
-            [Test::Reference { kind: Some(kind), id }] if kind == "Patient" && names_a_person(&filter.param) => {
-                Some(id.as_str())
-            }
-            _ => None,
-        })
+        if let Some((_, id)) = self.compartment.as_ref().filter(|(kind, _)| kind == "Patient") {
+            return Some(id);
+        }
+        let [kind] = self.kinds.as_slice() else { return None };
+        self.criteria.iter().find_map(|criterion| criterion.patient(kind))
+    }
+
+    /// The types whose resources the query looks at, each once. Includes may bring others.
+    pub fn kinds_touched(&self) -> BTreeSet<&str> {
+        let mut kinds: BTreeSet<&str> = self.kinds.iter().map(String::as_str).collect();
+        self.criteria.iter().for_each(|criterion| {
+            criterion.visit_kinds(&mut |kind| {
+                kinds.insert(kind);
+            })
+        });
+        kinds
     }
 
     /// Whether it was applied (and belongs into `self`).
@@ -168,111 +146,75 @@ impl Query {
         if value.contains('\0') {
             return Err(unreadable(name, "a text without U+0000"));
         }
-        let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
-        match (code, modifier) {
-            ("_format" | "_pretty", None) => return Ok(false),
-            ("_count", None) => {
+        match name {
+            "_format" | "_pretty" => return Ok(false),
+            // fhirpy's way of asking for a total.
+            "_totalMethod" => return Ok(false),
+            "_count" => {
                 let count: usize = value.parse().map_err(|_| unreadable(name, "a number of rows"))?;
                 self.only_total |= count == 0;
-                self.count = count.clamp(1, COUNT_MAX);
-                return Ok(true);
+                self.count = count.clamp(1, with.limits.count_max);
+                if count > with.limits.count_max {
+                    let text = format!("`_count`: a page has at most {} rows", with.limits.count_max);
+                    self.warnings.push(Issue::information("count-bounded", text));
+                }
             }
-            ("_sort", None) => {
-                self.oldest_first = match value {
-                    "_lastUpdated" => true,
-                    "-_lastUpdated" => false,
-                    _ => return Err(unknown(name, "can sort by `_lastUpdated` and `-_lastUpdated` only")),
-                };
-                return Ok(true);
+            "_sort" => self.order = order::read(&self.kinds, value, with)?,
+            "_summary" => {
+                self.only_total |= value == "count";
+                self.view = View::summary(value)
+                    .ok_or_else(|| unreadable(name, "`true`, `false`, `text`, `data` or `count`"))?;
             }
-            ("_summary", None) if value == "count" => {
-                self.only_total = true;
-                return Ok(true);
-            }
-            ("_summary", None) if value == "false" => return Ok(true),
-            ("_total", None) => {
+            "_elements" => self.view = View::elements(value).ok_or_else(|| unreadable(name, "names of elements"))?,
+            "_total" => {
                 self.total = match value {
                     "none" => Some(false),
                     "estimate" | "accurate" => Some(true),
                     _ => return Err(unreadable(name, "`none`, `estimate` or `accurate`")),
                 };
-                return Ok(true);
             }
-            ("_totalMethod", None) => return Ok(false),
-            ("_page", None) => {
+            // Contained resources are not found by themselves, which is what `false` asks for.
+            "_contained" if value == "false" => {}
+            "_page" => {
                 self.page = Some(value.to_string());
                 return Ok(false);
             }
-            _ => {}
+            _ => match Include::named(name) {
+                Some(mode) => self.includes.push(Include::read(mode, &self.kinds, name, value, with)?),
+                None => self.criteria.push(self.criterion(name, value, with)?),
+            },
         }
-        self.filters.push(self.filter(name, code, modifier, value, with)?);
         Ok(true)
     }
 
-    fn filter(
-        &self,
-        name: &str,
-        code: &str,
-        modifier: Option<&str>,
-        value: &str,
-        with: &Reading,
-    ) -> Result<Filter, Issue> {
-        let filter = |tests: Vec<Test>, negated: bool| Filter { param: code.to_string(), tests, negated };
-        if value.is_empty() {
-            return Err(unreadable(name, "a value"));
-        }
-        let values = alternatives(value);
-        if values.len() > FILTERS_MAX {
-            return Err(Issue::error(
-                "too-costly",
-                "query-too-long",
-                format!("`{code}` has more than {FILTERS_MAX} values"),
-            ));
-        }
-        if code == "_id" && modifier.is_none() {
-            let ids: Option<Vec<Test>> = values.iter().map(|id| is_id(id).then(|| Test::Id(id.clone()))).collect();
-            return Ok(filter(ids.ok_or_else(|| unreadable(name, "an id of letters, digits, `-` and `.`"))?, false));
-        }
-        if code == "_lastUpdated" && modifier.is_none() {
-            let tests: Result<Vec<Test>, Issue> = values
-                .iter()
-                .map(|text| {
-                    let (prefix, interval) = date(name, text, with)?;
-                    Ok(Test::Updated(prefix, interval))
-                })
-                .collect();
-            return Ok(filter(tests?, false));
-        }
-        let Some(param) = with.params.find(&self.kind, code) else {
-            return Err(unknown(name, &format!("is not a search parameter of `{}`", self.kind)));
-        };
-        if modifier == Some("missing") {
-            let missing = value.parse().map_err(|_| unreadable(name, "`true` or `false`"))?;
-            return Ok(filter(vec![Test::Missing(param.kind, missing)], false));
-        }
-        let unsupported = || unknown(name, "has a modifier that is not supported here");
-        let read = |text: &String| match (param.kind, modifier) {
-            (ParamKind::Token, None | Some("not")) => Ok(token(text)),
-            (ParamKind::Reference, modifier) => reference(name, text, modifier, &param.targets, unsupported),
-            (ParamKind::Date, None) => date(name, text, with).map(|(prefix, interval)| Test::Date(prefix, interval)),
-            (ParamKind::Text, None) => Ok(Test::TextStarts(fold(text))),
-            (ParamKind::Text, Some("contains")) => Ok(Test::TextContains(fold(text))),
-            (ParamKind::Text, Some("exact")) => Ok(Test::TextExact(text.clone())),
-            (ParamKind::Uri, None) => Ok(Test::Uri(text.clone())),
-            (ParamKind::Number, None) => {
-                let (prefix, rest) = Prefix::split(text);
-                let (low, high) = range(rest).ok_or_else(|| unreadable(name, "a number"))?;
-                Ok(Test::Number(prefix, low, high))
+    /// Over several types, a parameter must be known to all of them and mean the same.
+    fn criterion(&self, name: &str, value: &str, with: &Reading) -> Result<Criterion, Issue> {
+        let mut found: Option<Criterion> = None;
+        for kind in &self.kinds {
+            let criterion = Criterion::read(kind, name, value, with)?;
+            if found.as_ref().is_some_and(|found| *found != criterion) {
+                return Err(unknown(name, "does not mean the same for all types that are searched"));
             }
-            (ParamKind::Quantity, None) => quantity(name, text),
-            _ => Err(unsupported()),
-        };
-        let tests: Result<Vec<Test>, Issue> = values.iter().map(read).collect();
-        Ok(filter(tests?, modifier == Some("not")))
+            found = Some(criterion);
+        }
+        found.ok_or_else(|| unknown(name, "has no type to be searched in"))
     }
 }
 
-/// The parameters that say whose record a resource belongs to.
-pub fn names_a_person(param: &str) -> bool {
-    matches!(param, "patient" | "subject")
+/// The types of a search at the base, as `_type` names them; without it, all that are served. `_type` itself is taken
+/// out of the pairs.
+///
+/// # Errors
+/// A type that is not served here.
+pub fn types(pairs: &mut Vec<(String, String)>, served: &[String]) -> Result<Vec<String>, Issue> {
+    let named: Vec<String> =
+        pairs.iter().filter(|(name, _)| name == "_type").flat_map(|(_, value)| alternatives(value)).collect();
+    pairs.retain(|(name, _)| name != "_type");
+    if named.is_empty() {
+        return Ok(served.to_vec());
+    }
+    match named.iter().find(|kind| !served.contains(kind)) {
+        Some(kind) => Err(unreadable("_type", &format!("types that are served here, found `{}`", short(kind)))),
+        None => Ok(served.iter().filter(|kind| named.contains(kind)).cloned().collect()),
+    }
 }

@@ -1,8 +1,8 @@
 //! Queries, as they are read against the parameter table.
 
-use super::params::Fact;
-use super::query::*;
+use super::criterion::Prefix;
 use super::*;
+use crate::config::Config;
 use crate::fhir::{Instant, Interval, Issue, Zone};
 
 const FACTS: [(&str, &str, &str); 5] = [
@@ -21,7 +21,43 @@ fn read(text: &str, strict: bool) -> Result<Query, Vec<Issue>> {
     }
     let pairs: Vec<(String, String)> =
         text.split('&').map(|pair| pair.split_once('=').unwrap()).map(|(a, b)| (a.into(), b.into())).collect();
-    Query::read("CarePlan", &pairs, &Reading { params: &params, zone: &Zone::utc(), strict, now: Instant(0) })
+    let limits = Config::load(None).unwrap().search;
+    let reading = Reading {
+        params: &params,
+        knows: &|kind| ["CarePlan", "Patient"].contains(&kind),
+        codes: &Listed,
+        limits: &limits,
+        zone: &Zone::utc(),
+        base: "https://exchange.example/fhir",
+        strict,
+        now: Instant(0),
+    };
+    Query::read(&["CarePlan".to_string()], &pairs, &reading)
+}
+
+/// One value set, and one system in which `c` is below `b` is below `a`.
+struct Listed;
+
+impl Codes for Listed {
+    fn expansion(&self, value_set: &str) -> Option<Vec<(String, Vec<String>)>> {
+        (value_set == "http://x/vs").then(|| vec![("http://x".into(), vec!["a".into(), "b".into()])])
+    }
+
+    fn below(&self, system: &str, code: &str) -> Option<Vec<String>> {
+        (system == "http://x" && code == "b").then(|| vec!["b".into(), "c".into()])
+    }
+
+    fn above(&self, system: &str, code: &str) -> Option<Vec<String>> {
+        (system == "http://x" && code == "b").then(|| vec!["b".into(), "a".into()])
+    }
+}
+
+/// The one parameter of a query, where it is a plain one.
+fn filter(text: &str) -> Filter {
+    match read(text, true).unwrap().criteria.remove(0) {
+        Criterion::Filter(filter) => filter,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -48,7 +84,7 @@ fn values_are_read_by_the_type_of_their_parameter() {
             vec![Test::Quantity { prefix: Prefix::Lt, low: 7.5, high: 8.5, system: None, code: Some("mg".into()) }],
         ),
     ] {
-        assert_eq!(read(text, true).unwrap().filters[0].tests, tests, "{text}");
+        assert_eq!(filter(text).tests, tests, "{text}");
     }
     assert_eq!(read("patient=7&status=active", true).unwrap().patient(), Some("7"));
 }

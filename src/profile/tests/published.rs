@@ -21,7 +21,7 @@ const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
 type Elements = Vec<(Vec<String>, Value)>;
 
 /// The published examples, or none where they are not at hand.
-fn examples() -> Vec<(String, Value)> {
+pub fn examples() -> Vec<(String, Value)> {
     fn gather(folder: &Path, into: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.path().is_dir() { gather(&entry.path(), into) } else { into.push(entry.path()) }

@@ -1,0 +1,13 @@
+//! What a search must know of code systems and value sets, told by whoever holds the definitions.
+
+/// Answers from definitions; `None` where they are not at hand.
+pub trait Codes {
+    /// The codes of a value set, by system; `None` unless all of them can be listed.
+    fn expansion(&self, value_set: &str) -> Option<Vec<(String, Vec<String>)>>;
+
+    /// A code and all below it; `None` when the system's hierarchy is not known.
+    fn below(&self, system: &str, code: &str) -> Option<Vec<String>>;
+
+    /// A code and all above it; `None` when the system's hierarchy is not known.
+    fn above(&self, system: &str, code: &str) -> Option<Vec<String>>;
+}

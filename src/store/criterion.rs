@@ -1,0 +1,158 @@
+//! A search's criteria as conditions on the row `r`.
+//!
+//! A condition on another resource (a chain, `_has`) is a subquery in which `r` is that resource and `x` its index row, so
+//! that criteria nest as they are; what it looks at must itself be in reach, or a caller could ask about what it may
+//! not see.
+//!
+//! Every condition has two forms. Tested row by row it is an EXISTS on the row's own index rows; where it selects few
+//! rows of many it **drives**: the rows are found from the values.
+
+use crate::consent::Reach;
+use crate::fhir::search::{Criterion, Filter, ParamKind, Test};
+
+use super::sql::Sql;
+use super::{reach, value};
+
+/// What the conditions of one search share.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub within: &'a Reach,
+    /// Whether few rows are left without this condition, so that none needs to be found from its values.
+    pub is_narrow: bool,
+}
+
+/// Whether a criterion selects few enough rows to start from: a value of the kind that is rarely shared. Statuses and
+/// categories are tested row by row in the order of the answer instead.
+pub(super) fn is_narrow(criterion: &Criterion) -> bool {
+    match criterion {
+        Criterion::Filter(filter) => !filter.negated && filter.tests.iter().all(|test| is_rare(filter, test)),
+        Criterion::Any(parts) => parts.iter().all(is_narrow),
+        Criterion::OfKind(_, part) => is_narrow(part),
+        Criterion::Chain { then, .. } | Criterion::Has { then, .. } => is_narrow(then),
+    }
+}
+
+fn is_rare(filter: &Filter, test: &Test) -> bool {
+    match test {
+        Test::Token { .. } => filter.param.starts_with("identifier") || filter.param.ends_with(":identifier"),
+        Test::Id(_) | Test::Reference { .. } | Test::TextStarts(_) | Test::TextExact(_) | Test::Uri(_) => true,
+        _ => false,
+    }
+}
+
+/// Appends the condition that a criterion is, on a row `r` of that type.
+pub(super) fn holds(sql: Sql, kind: Option<&str>, criterion: &Criterion, asked: Asked) -> Sql {
+    match criterion {
+        Criterion::Filter(filter) => holds_filter(sql, kind, filter, asked),
+        Criterion::Any(parts) => sql.any(parts, |sql, part| holds(sql, kind, part, asked)),
+        Criterion::OfKind(kind, part) => {
+            let sql = sql.push("(r.kind = ").bind(kind.as_str()).push(" AND ");
+            holds(sql, Some(kind), part, asked).push(")")
+        }
+        Criterion::Chain { param, kind: target, then } => match kind.filter(|_| drives(criterion, asked)) {
+            Some(kind) => {
+                let sql = sql.push("(r.bucket, r.id) IN (SELECT x.bucket, x.id FROM idx_reference x WHERE x.kind = ");
+                let sql = sql.bind(kind).push(" AND x.param = ").bind(param.as_str()).push(" AND x.target_kind = ");
+                let sql = sql.bind(target.as_str()).push(" AND x.target_id IN (SELECT r.id FROM resource r WHERE ");
+                fits(sql, target, then, asked).push("))")
+            }
+            None => {
+                let sql =
+                    sql.push("EXISTS (SELECT 1 FROM idx_reference x WHERE x.bucket = r.bucket AND x.kind = r.kind");
+                let sql =
+                    sql.push(" AND x.id = r.id AND x.param = ").bind(param.as_str()).push(" AND x.target_kind = ");
+                let sql = sql
+                    .bind(target.as_str())
+                    .push(" AND EXISTS (SELECT 1 FROM resource r WHERE r.id = x.target_id AND ");
+                fits(sql, target, then, Asked { is_narrow: true, ..asked }).push("))")
+            }
+        },
+        Criterion::Has { kind: source, param, then } => match kind.filter(|_| drives(criterion, asked)) {
+            Some(kind) => {
+                let sql =
+                    sql.push("r.id IN (SELECT x.target_id FROM idx_reference x WHERE x.kind = ").bind(source.as_str());
+                let sql = sql.push(" AND x.param = ").bind(param.as_str()).push(" AND x.target_kind = ").bind(kind);
+                let sql = sql.push(" AND (x.bucket, x.id) IN (SELECT r.bucket, r.id FROM resource r WHERE ");
+                fits(sql, source, then, asked).push("))")
+            }
+            None => {
+                let sql = sql
+                    .push("EXISTS (SELECT 1 FROM idx_reference x WHERE x.target_kind = r.kind AND x.target_id = r.id");
+                let sql = sql.push(" AND x.kind = ").bind(source.as_str()).push(" AND x.param = ").bind(param.as_str());
+                let sql =
+                    sql.push(" AND EXISTS (SELECT 1 FROM resource r WHERE r.bucket = x.bucket AND r.id = x.id AND ");
+                fits(sql, source, then, Asked { is_narrow: true, ..asked }).push("))")
+            }
+        },
+    }
+}
+
+fn drives(criterion: &Criterion, asked: Asked) -> bool {
+    !asked.is_narrow && is_narrow(criterion)
+}
+
+/// The other resource is there, may be seen, and fits.
+fn fits(sql: Sql, kind: &str, then: &Criterion, asked: Asked) -> Sql {
+    let sql = sql.push("r.kind = ").bind(kind).push(" AND r.deleted = 0 AND ");
+    let sql = holds(sql, Some(kind), then, asked).push(" AND ");
+    reach::visible(sql, asked.within, kind)
+}
+
+fn holds_filter(sql: Sql, kind: Option<&str>, filter: &Filter, asked: Asked) -> Sql {
+    let sql = if filter.negated { sql.push("NOT ") } else { sql };
+    sql.any(&filter.tests, |sql, test| match (test, kind) {
+        (Test::Id(id), _) => sql.push("r.id = ").bind(id.as_str()),
+        (Test::Updated(prefix, interval), _) => {
+            // `lastUpdated` is an instant: an interval of one millisecond, as it is answered.
+            value::during(sql, "r.updated_at", "r.updated_at + 1000", *prefix, interval)
+        }
+        (test, Some(kind)) if !filter.negated && !asked.is_narrow && is_rare(filter, test) => {
+            among(sql, kind, &filter.param, test)
+        }
+        (test, _) => indexed(sql, &filter.param, test),
+    })
+}
+
+fn among(sql: Sql, kind: &str, param: &str, test: &Test) -> Sql {
+    let sql = sql.push("(r.bucket, r.id) IN (SELECT x.bucket, x.id FROM ").push(table(test));
+    let sql = sql.push(" x WHERE x.kind = ").bind(kind).push(" AND x.param = ").bind(param);
+    value::passes(sql.push(" AND "), test).push(")")
+}
+
+fn indexed(sql: Sql, param: &str, test: &Test) -> Sql {
+    let absent = matches!(test, Test::Missing(_, true));
+    let sql = sql.push(if absent { "NOT EXISTS (SELECT 1 FROM " } else { "EXISTS (SELECT 1 FROM " });
+    let sql =
+        sql.push(table(test)).push(" x WHERE x.bucket = r.bucket AND x.kind = r.kind AND x.id = r.id AND x.param = ");
+    value::passes(sql.bind(param).push(" AND "), test).push(")")
+}
+
+fn table(test: &Test) -> &'static str {
+    table_of(match test {
+        Test::Token { .. } | Test::Codes { .. } => ParamKind::Token,
+        Test::Reference { .. } => ParamKind::Reference,
+        Test::Date(..) => ParamKind::Date,
+        Test::TextStarts(_) | Test::TextContains(_) | Test::TextExact(_) => ParamKind::Text,
+        Test::Uri(_) | Test::UriBelow(_) => ParamKind::Uri,
+        Test::Number(..) => ParamKind::Number,
+        Test::Quantity { .. } => ParamKind::Quantity,
+        Test::Composite(..) | Test::Near { .. } => ParamKind::Composite,
+        Test::Missing(kind, _) => *kind,
+        Test::Id(_) | Test::Updated(..) => ParamKind::Special,
+    })
+}
+
+/// The index table of a kind of value; what has none is a column of the resource.
+pub(super) fn table_of(kind: ParamKind) -> &'static str {
+    match kind {
+        ParamKind::Token => "idx_token",
+        ParamKind::Reference => "idx_reference",
+        ParamKind::Date => "idx_date",
+        ParamKind::Text => "idx_text",
+        ParamKind::Uri => "idx_uri",
+        ParamKind::Number => "idx_number",
+        ParamKind::Quantity => "idx_quantity",
+        ParamKind::Composite => "idx_composite",
+        ParamKind::Special => "resource",
+    }
+}
