@@ -47,14 +47,18 @@ pub fn described<'a>(ctx: &'a Context, base: &'a str) -> Described<'a> {
 fn limits(ctx: &Context) -> Vec<String> {
     let search = &ctx.config.search;
     vec![
-        format!("`_count`: at most {} rows on a page; a larger one is answered with that many", search.count_max),
         format!(
-            "a search: at most {} parameters, {} values of one, {} keys of `_sort`; more is 400",
-            search.parameters_max, search.values_max, search.sort_max
+            "`_count`: {} rows on a page by default, at most {}; a larger one is answered with that many",
+            search.count_default, search.count_max
+        ),
+        format!(
+            "a search: at most {} parameters, and {} values of one; more is 400",
+            search.parameters_max, search.values_max
         ),
         format!("a chain or `_has`: at most {} steps; more is 400", search.chain_max),
+        format!("`_sort`: at most {} keys; more is 400", search.sort_max),
         format!(
-            "`_include` and `_revinclude`: at most {} in a search, {} resources with a page, {} rounds of `:iterate`",
+            "`_include` and `_revinclude`: at most {} of a search; they bring at most {} resources to a page, in at most {} rounds of `:iterate`, and the Bundle says when there is more",
             search.includes_max, search.included_max, search.iterations_max
         ),
         format!("a Bundle: at most {} entries; more is 400", bundle::ENTRIES_MAX),

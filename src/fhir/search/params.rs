@@ -38,6 +38,11 @@ impl ParamKind {
         })
     }
 
+    /// Whether its values have an index table of their own.
+    pub fn is_indexed(self) -> bool {
+        !matches!(self, ParamKind::Composite | ParamKind::Special)
+    }
+
     pub const ALL: [ParamKind; 9] = [
         ParamKind::Token,
         ParamKind::Reference,
@@ -63,11 +68,6 @@ impl ParamKind {
             ParamKind::Composite => "http://loinc.org|8867-4$gt60",
             ParamKind::Special => "42.25|-83.69|11.2|km",
         }
-    }
-
-    /// Whether its values have an index table of their own.
-    pub fn is_indexed(self) -> bool {
-        !matches!(self, ParamKind::Composite | ParamKind::Special)
     }
 
     pub fn name(self) -> &'static str {
