@@ -19,6 +19,8 @@ pub struct Described<'a> {
     pub profiles: Vec<(String, String)>,
     /// Guides by name and version: `hl7.fhir.us.core`.
     pub guides: Vec<(String, String)>,
+    /// Types that have compartments, each with what defines it.
+    pub compartments: Vec<(&'a str, &'a str)>,
     pub at: Instant,
     pub version: &'a str,
     pub client_assigned: bool,
@@ -68,7 +70,7 @@ impl Described<'_> {
         let mut found = Vec::new();
         for source in self.kinds.iter().filter(|source| offer::rendered(source).is_none()) {
             for param in self.references(source) {
-                if param.targets.is_empty() || param.targets.iter().any(|target| target == kind) {
+                if param.points_at(kind) {
                     found.push(format!("{source}:{}", param.code));
                 }
             }
@@ -123,6 +125,7 @@ pub fn statement(of: &Described) -> Value {
             "interaction": system,
             "searchParam": search.into_values().collect::<Vec<Value>>(),
             "operation": operations(OPERATIONS.iter().filter(|it| it.level == Level::System)),
+            "compartment": of.compartments.iter().map(|(_, url)| *url).collect::<Vec<&str>>(),
         }],
     })
 }

@@ -35,6 +35,7 @@ pub fn described<'a>(ctx: &'a Context, base: &'a str) -> Described<'a> {
         params: &ctx.params,
         profiles,
         guides,
+        compartments: ctx.profiles.compartments().collect(),
         at: ctx.now(),
         version: env!("CARGO_PKG_VERSION"),
         client_assigned: ctx.config.ids.client_assigned,

@@ -14,6 +14,7 @@ use crate::fhir::interaction::Interaction;
 use crate::fhir::offer::{self, Common, HAS, Level, OPERATIONS, RESULTS, TYPE, modifiers};
 use crate::fhir::search::{Param, ParamKind};
 use crate::gateway::Context;
+use crate::profile::Profiles;
 
 use super::asked::Address;
 use super::described::{base, described};
@@ -111,7 +112,7 @@ pub async fn of_type(
                     @for param in of.params_of(&kind) {
                         div {
                             dt { code { (param.code) } }
-                            dd { (param.kind.name()) ", as " code { (example(&kind, param)) } " · "
+                            dd { (param.kind.name()) ", as " code { (example(&of, &ctx.profiles, &kind, param)) } " · "
                                 a href=(param.url) { "definition" } }
                         }
                     }
@@ -234,10 +235,22 @@ fn list(title: &str, lines: Vec<String>) -> Markup {
     }
 }
 
-fn example(kind: &str, param: &Param) -> String {
-    let value = match (param.kind, param.targets.first()) {
-        (ParamKind::Reference, Some(target)) => format!("{target}/7"),
-        (of, _) => of.example().to_string(),
+/// A search that could be meant: of an element's own codes, where the parameter is named after it.
+fn example(of: &Described, profiles: &Profiles, kind: &str, param: &Param) -> String {
+    let code = || {
+        let shown = profiles.outline(kind)?.find(&param.code)?;
+        profiles.usual(shown.codes?).map(|(_, code)| code.to_string())
+    };
+    let value = match param.kind {
+        ParamKind::Reference => {
+            let is_patient = param.points_at("Patient");
+            let served = param.targets.iter().find(|target| of.kinds.contains(target));
+            let target = served.filter(|_| !is_patient).map_or("Patient", String::as_str);
+            format!("{target}/7")
+        }
+        ParamKind::Token if param.code == "_id" => "7".to_string(),
+        ParamKind::Token => code().unwrap_or_else(|| "SYSTEM|CODE".to_string()),
+        other => other.example().to_string(),
     };
     format!("/fhir/{kind}?{}={value}", param.code)
 }

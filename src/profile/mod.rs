@@ -135,9 +135,9 @@ impl Profiles {
         self.compartments.get(code).map(|compartment| &compartment.links)
     }
 
-    /// The types that have compartments.
-    pub fn compartments(&self) -> impl Iterator<Item = &str> {
-        self.compartments.keys().map(String::as_str)
+    /// The types that have compartments, each with what defines it.
+    pub fn compartments(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.compartments.values().map(|compartment| (compartment.code.as_str(), compartment.url.as_str()))
     }
 
     /// What of a profile is not checked here, and why; empty for an unknown one.

@@ -34,6 +34,10 @@ pub struct Shown<'p> {
     pub inner: Option<Outline<'p>>,
 }
 
+/// Codes that an example has rather than others: what something is when it is new.
+const USUAL: [&str; 6] = ["requested", "active", "current", "final", "order", "plan"];
+/// Codes of a set that an example is chosen from.
+const CHOSEN_MAX: usize = 200;
 /// Objects within objects of an example.
 const DEPTH_MAX: usize = 8;
 
@@ -41,6 +45,13 @@ impl Profiles {
     /// Of a resource type or a data type.
     pub fn outline(&self, type_name: &str) -> Option<Outline<'_>> {
         Some(Outline { profiles: self, table: self.table(type_name)?, node: 0 })
+    }
+
+    /// A code of a value set as an example, with its system.
+    pub fn usual(&self, value_set: &str) -> Option<(&str, &str)> {
+        let codes = self.expansion(value_set, CHOSEN_MAX)?.codes;
+        let usual = USUAL.iter().find_map(|usual| codes.iter().find(|(_, code)| code == usual));
+        usual.or(codes.first()).copied()
     }
 
     /// The smallest resource of a type that its base definition lets pass: what is mandatory, and no more.
@@ -99,8 +110,8 @@ impl<'p> Outline<'p> {
 
     fn example(&self, shown: &Shown, targets: &[String], depth: usize) -> Value {
         let coded = || {
-            let set = self.profiles.expansion(shown.codes?, 1)?;
-            set.codes.first().map(|(system, code)| ((*system).to_string(), (*code).to_string()))
+            let (system, code) = self.profiles.usual(shown.codes?)?;
+            Some((system.to_string(), code.to_string()))
         };
         let coding = |(system, code): (String, String)| json!({"system": system, "code": code});
         match shown.kind {

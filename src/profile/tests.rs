@@ -317,6 +317,43 @@ fn a_package_is_read_from_its_archive_and_again_from_its_files() {
 }
 
 #[test]
+fn of_a_large_package_only_what_some_types_need_is_kept() {
+    let element = |path: &str, strength: &str, set: &str| {
+        json!({"id": path, "path": path, "type": [{"code": "code"}],
+            "binding": {"strength": strength, "valueSet": format!("http://x/{set}|1.0")}})
+    };
+    let structure = |kind: &str| {
+        json!({"resourceType": "StructureDefinition", "url": format!("http://x/{kind}"), "kind": "resource", "type": kind,
+            "derivation": "specialization", "snapshot": {"element": [{"id": kind, "path": kind},
+                element(&format!("{kind}.status"), "required", "status"), element(&format!("{kind}.site"), "example", "site")]}})
+    };
+    let set = |name: &str| {
+        json!({"resourceType": "ValueSet", "url": format!("http://x/{name}"),
+            "compose": {"include": [{"system": format!("http://x/{name}-codes")}]}})
+    };
+    let system = |name: &str| {
+        json!({"resourceType": "CodeSystem", "url": format!("http://x/{name}-codes"), "content": "complete",
+            "concept": [{"code": "a"}]})
+    };
+    let parameter = |kind: &str| {
+        json!({"resourceType": "SearchParameter", "url": format!("http://x/{kind}-status"), "code": "status",
+            "base": [kind], "type": "token", "expression": format!("{kind}.status")})
+    };
+    let mut batch = Batch::default();
+    let all = [structure("Kept"), structure("Left"), set("status"), set("site"), system("status"), system("site")];
+    for (index, definition) in all.into_iter().chain([parameter("Kept"), parameter("Left")]).enumerate() {
+        batch.add_file(&format!("{index}.json"), definition.to_string().as_bytes());
+    }
+    let package = batch.only(&["Kept".to_string()]).into_package(profiles());
+    let files: Vec<String> = package.files().into_iter().map(|(_, bytes)| String::from_utf8(bytes).unwrap()).collect();
+    assert_eq!(files.len(), 4);
+    for file in files {
+        assert_eq!(file.lines().count(), 1, "{file}");
+        assert!(!file.contains("Left") && !file.contains("site-codes"), "{file}");
+    }
+}
+
+#[test]
 fn the_types_with_definitions_are_known() {
     assert!(profiles().knows("CarePlan") && !profiles().knows("Claim") && !profiles().knows("DomainResource"));
     assert_eq!(profiles().kinds().len(), 40);
@@ -351,7 +388,7 @@ fn every_parameter_can_be_compiled_and_a_composite_has_its_parts() {
 
 #[test]
 fn compartments_name_parameters_that_there_are() {
-    let codes: Vec<&str> = profiles().compartments().collect();
+    let codes: Vec<&str> = profiles().compartments().map(|(code, _)| code).collect();
     assert_eq!(codes, ["Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"]);
     let linked = profiles().compartment("Patient").unwrap();
     assert_eq!(linked["Coverage"], ["policy-holder", "subscriber", "beneficiary", "payor"]);

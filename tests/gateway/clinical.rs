@@ -1,6 +1,9 @@
 //! The clinical types that came from HL7's npm package are served like any other: checked, searched by their own
 //! parameters, and shown to nobody whom the person did not permit.
 
+use handoff::consent::{Facts, World};
+use handoff::fhir::Resource;
+use handoff::profile::{Outline, Profiles};
 use serde_json::{Value, json};
 
 use crate::harness::{Actor, On, key, start};
@@ -120,4 +123,44 @@ async fn a_code_outside_a_required_binding_is_refused(on: On) {
         let answer = clinic.post(&format!("/fhir/{kind}"), &resource).await.is(422);
         assert!(answer.rules().contains(&"binding".to_string()), "{kind}: {}", answer.text);
     }
+}
+
+/// `(Coverage.payor as Reference).where(…)` as names from the root.
+fn names(kind: &str, alternative: &str) -> Option<Vec<String>> {
+    let plain = alternative.trim().trim_start_matches('(');
+    let plain = plain.split(" as ").next()?.split(".where").next()?.split(".as(").next()?;
+    let rest = plain.strip_prefix(kind)?.strip_prefix('.')?;
+    Some(rest.trim_end_matches(')').split('.').map(str::to_string).collect())
+}
+
+/// A reference to a person at a path of elements.
+fn at(outline: Outline, path: &[String]) -> Option<Value> {
+    let (name, rest) = path.split_first()?;
+    let shown = outline.find(name)?;
+    let inner = if rest.is_empty() { json!({"reference": "Patient/ana"}) } else { at(shown.inner?, rest)? };
+    Some(json!({ name: if shown.list { json!([inner]) } else { inner } }))
+}
+
+#[test]
+fn consent_follows_every_way_into_a_persons_compartment() {
+    let profiles = Profiles::bundled();
+    let mut ways = 0;
+    for (kind, codes) in profiles.compartment("Patient").unwrap() {
+        // A Patient lies in its own compartment, whatever it links to.
+        if !profiles.knows(kind) || kind == "Patient" {
+            continue;
+        }
+        let of_kind =
+            profiles.search_parameters().iter().filter(|it| it.base.contains(kind) && codes.contains(&it.code));
+        for param in of_kind.filter(|it| it.target.is_empty() || it.target.iter().any(|target| target == "Patient")) {
+            for path in param.expression.split(" | ").filter_map(|alternative| names(kind, alternative)) {
+                let mut resource = at(profiles.outline(kind).unwrap(), &path).unwrap();
+                (resource["resourceType"], resource["id"]) = (json!(kind), json!("1"));
+                let facts = Facts::of(&Resource::from_value(resource).unwrap(), &World::new(vec![]));
+                assert!(facts.patients().contains("Patient/ana"), "{kind} {path:?}");
+                ways += 1;
+            }
+        }
+    }
+    assert!(ways > 45, "{ways}");
 }

@@ -19,18 +19,42 @@ pub fn of_type(of: &Described, kind: &str) -> Paths {
         put(&mut paths, &path, method, described(of, kind, interaction));
     }
     if offer::rendered(kind).is_none() {
-        let form = json!({"required": false, "content": {"application/x-www-form-urlencoded":
-            {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}}});
-        let by_form = json!({
-            "operationId": format!("search-form-{kind}"), "tags": [kind],
-            "summary": "Search, with the parameters in a form.",
-            "requestBody": form, "responses": answers(&[("200", "Bundle")])});
-        put(&mut paths, &format!("/fhir/{kind}/_search"), "POST", by_form);
+        put(&mut paths, &format!("/fhir/{kind}/_search"), "POST", by_form(&format!("search-form-{kind}"), Some(kind)));
+    }
+    if of.compartments.iter().any(|(owner, _)| *owner == kind) {
+        compartment(of, kind, &mut paths);
     }
     for operation in OPERATIONS.iter().filter(|operation| operation.is_of(kind)) {
         put(&mut paths, &format!("/fhir{}", operation.address(kind, "{id}")), operation.method, asked(operation, kind));
     }
     paths
+}
+
+/// A search with its parameters in the body.
+fn by_form(id: &str, tag: Option<&str>) -> Value {
+    json!({
+        "operationId": id,
+        "tags": tag.into_iter().collect::<Vec<&str>>(),
+        "summary": "Search, with the parameters in a form.",
+        "requestBody": {"required": false, "content": {"application/x-www-form-urlencoded":
+            {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}}},
+        "responses": answers(&[("200", "Bundle")]),
+    })
+}
+
+/// What belongs to one of them (FHIR R4 search.html, compartments).
+fn compartment(of: &Described, owner: &str, paths: &mut Paths) {
+    let kinds: Vec<&str> = of.kinds.iter().map(String::as_str).chain(["*"]).collect();
+    let part = json!({"name": "part", "in": "path", "required": true, "schema": {"type": "string", "enum": kinds}});
+    let mut search = vec![refers("parameters", "id"), part.clone()];
+    search.extend(RESULTS.iter().map(|result| refers("parameters", result.name)));
+    let search = json!({"operationId": format!("compartment-{owner}"), "tags": [owner],
+        "summary": "Search within its compartment; `*` for all types.", "parameters": search,
+        "responses": answers(&[("200", "Bundle")])});
+    put(paths, &format!("/fhir/{owner}/{{id}}/{{part}}"), "GET", search);
+    let mut form = by_form(&format!("compartment-form-{owner}"), Some(owner));
+    form["parameters"] = json!([refers("parameters", "id"), part]);
+    put(paths, &format!("/fhir/{owner}/{{id}}/{{part}}/_search"), "POST", form);
 }
 
 fn described(of: &Described, kind: &str, interaction: Interaction) -> Value {
@@ -69,7 +93,11 @@ fn described(of: &Described, kind: &str, interaction: Interaction) -> Value {
         "responses": answers(good),
     });
     match interaction {
-        Create | Update => operation["requestBody"] = json!({"required": true, "content": fhir(kind)}),
+        Create => {
+            operation["requestBody"] = json!({"required": true, "content": fhir(kind)});
+            operation["responses"]["201"] = created(kind);
+        }
+        Update => operation["requestBody"] = json!({"required": true, "content": fhir(kind)}),
         Patch => {
             operation["requestBody"] = json!({"required": true, "content": {
                 "application/json-patch+json": {"schema": refers("schemas", "JsonPatch")},
@@ -86,6 +114,19 @@ fn described(of: &Described, kind: &str, interaction: Interaction) -> Value {
         _ => {}
     }
     operation
+}
+
+/// What was created can be read, changed and deleted by the id that it was given.
+fn created(kind: &str) -> Value {
+    let links = [Interaction::Read, Interaction::Update, Interaction::HistoryInstance, Interaction::Delete];
+    let links: Map<String, Value> = links
+        .into_iter()
+        .map(|interaction| {
+            let id = format!("{}-{kind}", interaction.code());
+            (interaction.code().to_string(), json!({"operationId": id, "parameters": {"id": "$response.body#/id"}}))
+        })
+        .collect();
+    json!({"description": "What was stored; ETag and Location name the version.", "content": fhir("Resource"), "links": links})
 }
 
 fn asked(operation: &Operation, kind: &str) -> Value {
@@ -132,6 +173,7 @@ pub fn system() -> Paths {
     let search = json!({"operationId": "search-system", "summary": "Search several types.", "parameters": search,
         "responses": answers(&[("200", "Bundle")])});
     put(&mut paths, "/fhir", "GET", search);
+    put(&mut paths, "/fhir/_search", "POST", by_form("search-form-system", None));
     let submit = json!({"operationId": "submit",
         "summary": "A transaction, all or none, or a batch, each by itself.",
         "requestBody": {"required": true, "content": fhir("Submission")},

@@ -36,11 +36,10 @@ pub fn parameters() -> Value {
     });
     for result in RESULTS {
         let schema = match result.name {
-            "_count" => json!({"type": "integer", "minimum": 0, "maximum": 1000}),
+            "_count" => json!({"type": "integer", "minimum": 0}),
             "_total" => json!({"type": "string", "enum": ["none", "estimate", "accurate"]}),
             "_summary" => json!({"type": "string", "enum": ["true", "text", "data", "count", "false"]}),
             "_format" => json!({"type": "string", "enum": ["json", "xml"]}),
-            "_sort" => json!({"type": "string", "enum": ["_lastUpdated", "-_lastUpdated"]}),
             _ => json!({"type": "string"}),
         };
         all[result.name] = json!({"name": result.name, "in": "query", "description": result.about, "schema": schema});
