@@ -8,6 +8,8 @@ pub enum Interaction {
     Update,
     Delete,
     HistoryInstance,
+    HistoryType,
+    HistorySystem,
     SearchType,
     Transaction,
     Batch,
@@ -35,6 +37,8 @@ impl Interaction {
             Interaction::Update => "update",
             Interaction::Delete => "delete",
             Interaction::HistoryInstance => "history-instance",
+            Interaction::HistoryType => "history-type",
+            Interaction::HistorySystem => "history-system",
             Interaction::SearchType => "search-type",
             Interaction::Transaction => "transaction",
             Interaction::Batch => "batch",
@@ -50,7 +54,7 @@ impl Interaction {
             Interaction::Read | Interaction::Vread | Interaction::HistoryInstance | Interaction::Validate => Some('r'),
             Interaction::Update => Some('u'),
             Interaction::Delete => Some('d'),
-            Interaction::SearchType => Some('s'),
+            Interaction::SearchType | Interaction::HistoryType | Interaction::HistorySystem => Some('s'),
             Interaction::Transaction | Interaction::Batch => None,
         }
     }

@@ -7,6 +7,7 @@
 pub mod bundle;
 pub mod capability;
 pub mod element;
+pub mod history;
 pub mod interaction;
 pub mod outcome;
 pub mod read;

@@ -216,10 +216,28 @@ pub async fn reach(
         }
         None => people(ctx, asking).await?,
     };
+    reach_of(ctx, asking, patients, withheld).await
+}
+
+/// What the asker may see of any type, of everybody.
+pub async fn reach_of_all(ctx: &Context, asking: &Asking) -> Result<(Reach, Grounds), Fault> {
+    let (patients, withheld) = people(ctx, asking).await?;
+    reach_of(ctx, asking, patients, withheld).await
+}
+
+/// What the asker may see of any type, of these people and of the directory.
+pub async fn reach_of(
+    ctx: &Context,
+    asking: &Asking,
+    patients: Vec<String>,
+    withheld: bool,
+) -> Result<(Reach, Grounds), Fault> {
+    let masked = own(ctx, &asking.partner).await?.masked().to_vec();
     let rows = rows_of(ctx, &patients).await?;
     if default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent") {
         // Nobody has said anything: there is nothing to work out, and nothing but one's own to see.
-        return Ok((Reach::of(&asking.partner, Vec::new(), withheld), Grounds::build(ctx, &[], Vec::new())));
+        let reach = Reach::of(&asking.partner, Vec::new(), withheld).masking(masked);
+        return Ok((reach, Grounds::build(ctx, &[], Vec::new())));
     }
     let grounds = Grounds::build(ctx, &ctx.partners().await?, rows);
     let mut shares = Vec::new();
@@ -231,7 +249,7 @@ pub async fn reach(
         };
         shares.push((patient, condition));
     }
-    Ok((Reach::of(&asking.partner, shares, withheld), grounds))
+    Ok((Reach::of(&asking.partner, shares, withheld).masking(masked), grounds))
 }
 
 /// Whose consents may concern the asker, up to the bound; whether somebody was left out.

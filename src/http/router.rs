@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 
 use crate::gateway::Context;
 
-use super::{asked, bundle, instance, public, token, types, validate};
+use super::{asked, bundle, history, instance, public, token, types, validate};
 
 pub fn router(ctx: Arc<Context>) -> Router {
     Router::new()
@@ -16,11 +16,13 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/fhir/", post(bundle::submit))
         .route("/fhir/metadata", get(public::metadata))
         .route("/fhir/.well-known/smart-configuration", get(public::smart_configuration))
+        .route("/fhir/_history", get(history::exchange))
+        .route("/fhir/{kind}/_history", get(history::of_type))
         .route("/fhir/{kind}", get(types::search).post(types::create))
         .route("/fhir/{kind}/_search", post(types::search_by_post))
         .route("/fhir/{kind}/$validate", post(validate::validate))
         .route("/fhir/{kind}/{id}", get(instance::read).put(instance::update).delete(instance::delete))
-        .route("/fhir/{kind}/{id}/_history", get(instance::history))
+        .route("/fhir/{kind}/{id}/_history", get(history::of_one))
         .route("/fhir/{kind}/{id}/_history/{version}", get(instance::vread))
         .route("/auth/token", post(token::token))
         .route("/auth/introspect", post(token::introspect))

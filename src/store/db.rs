@@ -23,7 +23,7 @@ macro_rules! step {
 /// Number, name and the texts for SQLite and PostgreSQL, whose files bear equal names.
 type Step = (i64, &'static str, &'static str, &'static str);
 
-const STEPS: [Step; 1] = [step!(1, "0001_exchange")];
+const STEPS: [Step; 2] = [step!(1, "0001_exchange"), step!(4, "0004_operations")];
 
 /// Two databases, one text.
 pub enum Db {

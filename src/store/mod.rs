@@ -7,6 +7,7 @@
 mod bucket;
 mod db;
 mod find;
+mod history;
 mod index;
 mod log;
 mod outbox;
@@ -22,6 +23,7 @@ use std::fmt;
 
 pub use bucket::{BUCKETS, bucket_in, bucket_of_name, embed};
 pub use find::{After, Page};
+pub use history::{Kept, Past, Place as PastPlace};
 pub use log::{Chained, Filter as LogFilter, LogRow, Record};
 pub use outbox::{Delivery, DeliveryState};
 pub use referral::{Referral, ReferralState};

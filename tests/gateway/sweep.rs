@@ -10,7 +10,7 @@ use crate::harness::{On, TestGateway, fixture};
 use crate::on_both;
 
 /// Every address that needs a token.
-const CLOSED: [(&str, &str); 17] = [
+const CLOSED: [(&str, &str); 19] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/"),
     ("GET", "/fhir/Patient"),
@@ -25,6 +25,8 @@ const CLOSED: [(&str, &str); 17] = [
     ("GET", "/fhir/AuditEvent/1"),
     ("PUT", "/fhir/Patient/1"),
     ("DELETE", "/fhir/Patient/1"),
+    ("GET", "/fhir/_history"),
+    ("GET", "/fhir/Patient/_history"),
     ("GET", "/fhir/Patient/1/_history"),
     ("GET", "/fhir/Patient/1/_history/1"),
     ("POST", "/auth/introspect"),
