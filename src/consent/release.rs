@@ -3,9 +3,12 @@
 //!
 //! Obligations that concern the content are carried out here, on the copy that leaves.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::decide::Decision;
+use super::facts::references;
 use super::label::ACT_CODE;
 use crate::fhir::{Resource, read};
 
@@ -62,6 +65,15 @@ impl Released {
             Content::Stored(text) => text,
             Content::Copied(resource) => resource.value().to_string(),
         }
+    }
+
+    /// Everything that it refers to, as [`references`].
+    pub fn references(&self) -> BTreeSet<String> {
+        match &self.0 {
+            Content::Stored(text) => read::resource(text.as_bytes()).map(|found| references(found.root())),
+            Content::Copied(resource) => Ok(references(resource.root())),
+        }
+        .unwrap_or_default()
     }
 
     /// The resource, for what is packed into something else.

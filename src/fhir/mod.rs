@@ -7,9 +7,12 @@
 pub mod bundle;
 pub mod capability;
 pub mod element;
+pub mod everything;
 pub mod history;
 pub mod interaction;
+pub mod meta;
 pub mod outcome;
+pub mod parameters;
 pub mod read;
 pub mod reference;
 pub mod resource;

@@ -143,17 +143,16 @@ async fn page(
                 id: stored.id.clone(),
                 version: stored.version,
             };
-            let noted = record.released.len();
             let current = Stored { holder: kept.holder, ..stored.clone() };
             let by_right = leave.is_by_right(&current);
-            if let Some(body) = leave.let_out(stored, by_right, record).await? {
+            if let Some(leaving) = leave.let_out(stored, by_right).await? {
                 if entries.len() == count {
                     // One more than fits: there is a next page, which will say it.
-                    record.released.truncate(noted);
                     return Ok((entries, last));
                 }
                 let Stored { kind, id, version, updated_at, .. } = kept.stored;
-                entries.push(Version { kind, id, version, updated_at, body });
+                entries.push(Version { kind, id, version, updated_at, body: leaving.body });
+                record.released.push(leaving.noted);
                 last = Some(place.clone());
             }
             behind = Some(place);

@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 
-use crate::audit::{Disclosure, Record};
-use crate::consent::{Released, by_right, release};
+use crate::audit::Disclosure;
+use crate::consent::{Decision, Released, by_right, release};
 use crate::fhir::Resource;
 use crate::store::{Fault, Stored};
 
@@ -23,13 +23,16 @@ pub struct Leave<'c> {
     known: HashMap<Vec<String>, Grounds>,
 }
 
+/// A row that may leave.
+pub struct Leaving {
+    /// `None` for a deletion.
+    pub body: Option<Released>,
+    pub noted: Disclosure,
+}
+
 impl<'c> Leave<'c> {
     pub fn new(ctx: &'c Context, asking: Asking) -> Leave<'c> {
         Leave { ctx, asking, known: HashMap::new() }
-    }
-
-    pub fn asking(&self) -> &Asking {
-        &self.asking
     }
 
     /// Whether a resource needs no question, its current row being this one: own, held by right, or of the directory.
@@ -37,52 +40,38 @@ impl<'c> Leave<'c> {
         current.belongs_to(&self.asking.partner) || person::is_directory(&current.kind)
     }
 
-    /// A row as it leaves; `None` if it may not. A deletion has nothing to say and is for who needs no question.
-    pub async fn let_out(
-        &mut self,
-        row: &Stored,
-        by_right_now: bool,
-        record: &mut Record,
-    ) -> Result<Option<Option<Released>>, Fault> {
-        let (why, decision, body) = match (by_right_now, row.deleted) {
-            (false, true) => return Ok(None),
-            (true, deleted) => {
-                let why = if person::is_directory(&row.kind) && !row.belongs_to(&self.asking.partner) {
-                    "directory"
-                } else {
-                    "own"
-                };
-                if deleted {
-                    (why, None, None)
-                } else {
-                    // An older version may have been somebody else's by right.
-                    let Some(body) = by_right(&self.asking.partner, row.right(), row.body.clone()) else {
-                        return Ok(None);
-                    };
-                    (why, None, Some(body))
-                }
-            }
-            (false, false) => {
-                let Some(resource) = row.resource() else { return Ok(None) };
-                let decision = self.decide(&resource).await?;
-                let said = record::said(&decision);
-                let Some(body) = release(&decision, resource) else { return Ok(None) };
-                ("consent", Some(said), Some(body))
-            }
+    /// A row as it may leave, and what the record says of it then; `None` if it may not. A deletion has nothing to
+    /// say and is for who needs no question.
+    pub async fn let_out(&mut self, row: &Stored, by_right_now: bool) -> Result<Option<Leaving>, Fault> {
+        let leaving = |why: &'static str, decision, body| Leaving {
+            body,
+            noted: Disclosure {
+                key: format!("{}/{}", row.kind, row.id),
+                version: row.version,
+                party: row.origin.clone(),
+                patient: row.patient.clone(),
+                why,
+                decision,
+            },
         };
-        record.released.push(Disclosure {
-            key: format!("{}/{}", row.kind, row.id),
-            version: row.version,
-            party: row.origin.clone(),
-            patient: row.patient.clone(),
-            why,
-            decision,
-        });
-        Ok(Some(body))
+        if by_right_now {
+            let own = row.belongs_to(&self.asking.partner);
+            let why = if person::is_directory(&row.kind) && !own { "directory" } else { "own" };
+            if row.deleted {
+                return Ok(Some(leaving(why, None, None)));
+            }
+            // An older version may have been somebody else's by right.
+            let body = by_right(&self.asking.partner, row.right(), row.body.clone());
+            return Ok(body.map(|body| leaving(why, None, Some(body))));
+        }
+        let Some(resource) = row.resource() else { return Ok(None) };
+        let decision = self.decide(&resource).await?;
+        let said = record::said(&decision);
+        Ok(release(&decision, resource).map(|body| leaving("consent", Some(said), Some(body))))
     }
 
     /// What is decided about one resource now.
-    pub async fn decide(&mut self, resource: &Resource) -> Result<crate::consent::Decision, Fault> {
+    pub async fn decide(&mut self, resource: &Resource) -> Result<Decision, Fault> {
         let people = person::patients(resource);
         if !self.known.contains_key(&people) {
             if self.known.len() >= KNOWN_MAX {

@@ -225,6 +225,13 @@ pub async fn reach_of_all(ctx: &Context, asking: &Asking) -> Result<(Reach, Grou
     reach_of(ctx, asking, patients, withheld).await
 }
 
+/// What the asker may see of any type that names one person.
+pub async fn reach_of_one(ctx: &Context, asking: &Asking, patient: &str) -> Result<(Reach, Grounds), Fault> {
+    let mut patients = vec![patient.to_string()];
+    patients.extend(ctx.store.named_with(patient, ctx.config.consent.people_max).await?);
+    reach_of(ctx, asking, patients, false).await
+}
+
 /// What the asker may see of any type, of these people and of the directory.
 pub async fn reach_of(
     ctx: &Context,

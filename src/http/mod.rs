@@ -9,6 +9,7 @@ mod bundle;
 mod error;
 mod history;
 mod instance;
+mod operation;
 mod prefer;
 mod public;
 mod router;

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 
 use crate::gateway::Context;
 
-use super::{asked, bundle, history, instance, public, token, types, validate};
+use super::{asked, bundle, history, instance, operation, public, token, types, validate};
 
 pub fn router(ctx: Arc<Context>) -> Router {
     Router::new()
@@ -21,6 +21,11 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/fhir/{kind}", get(types::search).post(types::create))
         .route("/fhir/{kind}/_search", post(types::search_by_post))
         .route("/fhir/{kind}/$validate", post(validate::validate))
+        .route("/fhir/{kind}/$docref", get(operation::docref).post(operation::docref_by_post))
+        .route("/fhir/{kind}/{id}/$everything", get(operation::everything).post(operation::everything_by_post))
+        .route("/fhir/{kind}/{id}/$meta", get(operation::meta))
+        .route("/fhir/{kind}/{id}/$meta-add", post(operation::meta_add))
+        .route("/fhir/{kind}/{id}/$meta-delete", post(operation::meta_delete))
         .route("/fhir/{kind}/{id}", get(instance::read).put(instance::update).delete(instance::delete))
         .route("/fhir/{kind}/{id}/_history", get(history::of_one))
         .route("/fhir/{kind}/{id}/_history/{version}", get(instance::vread))

@@ -60,7 +60,7 @@ pub async fn search_by_post(
     answer_search(&ctx, &asked, &kind, &pairs).await
 }
 
-async fn answer_search(
+pub async fn answer_search(
     ctx: &Context,
     asked: &Asked,
     kind: &str,

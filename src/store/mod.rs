@@ -6,6 +6,7 @@
 
 mod bucket;
 mod db;
+mod everything;
 mod find;
 mod history;
 mod index;
@@ -22,6 +23,7 @@ mod sqlite;
 use std::fmt;
 
 pub use bucket::{BUCKETS, bucket_in, bucket_of_name, embed};
+pub use everything::{RecordOf, RecordPlace};
 pub use find::{After, Page};
 pub use history::{Kept, Past, Place as PastPlace};
 pub use log::{Chained, Filter as LogFilter, LogRow, Record};

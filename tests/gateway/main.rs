@@ -6,6 +6,7 @@ mod assertion;
 mod bad_bundles;
 mod bad_input;
 mod console;
+mod everything;
 mod examples;
 mod harness;
 mod held;

@@ -10,7 +10,7 @@ use crate::harness::{On, TestGateway, fixture};
 use crate::on_both;
 
 /// Every address that needs a token.
-const CLOSED: [(&str, &str); 19] = [
+const CLOSED: [(&str, &str); 26] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/"),
     ("GET", "/fhir/Patient"),
@@ -26,6 +26,13 @@ const CLOSED: [(&str, &str); 19] = [
     ("PUT", "/fhir/Patient/1"),
     ("DELETE", "/fhir/Patient/1"),
     ("GET", "/fhir/_history"),
+    ("GET", "/fhir/Patient/1/$everything"),
+    ("POST", "/fhir/Patient/1/$everything"),
+    ("GET", "/fhir/Patient/1/$meta"),
+    ("POST", "/fhir/Patient/1/$meta-add"),
+    ("POST", "/fhir/Patient/1/$meta-delete"),
+    ("GET", "/fhir/DocumentReference/$docref"),
+    ("POST", "/fhir/DocumentReference/$docref"),
     ("GET", "/fhir/Patient/_history"),
     ("GET", "/fhir/Patient/1/_history"),
     ("GET", "/fhir/Patient/1/_history/1"),
