@@ -20,6 +20,8 @@ pub struct Asked {
     pub warnings: Vec<Issue>,
     /// The names of all that were sent.
     pub names: Vec<String>,
+    /// Whether an unknown type is an error (`handling=strict`).
+    pub strict: bool,
 }
 
 /// # Errors
@@ -34,6 +36,7 @@ pub fn read(pairs: &[(String, String)], zone: &Zone, strict: bool) -> Result<Ask
         applied: Vec::new(),
         warnings: Vec::new(),
         names: pairs.iter().map(|(name, _)| name.clone()).collect(),
+        strict,
     };
     let mut errors = Vec::new();
     for (name, value) in pairs {

@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod capability;
 pub mod element;
 pub mod everything;
+pub mod export;
 pub mod history;
 pub mod interaction;
 pub mod meta;

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use crate::audit::{Disclosure, Record};
 use crate::auth::Caller;
 use crate::consent::{Action, Reach, Released};
-use crate::fhir::Issue;
 use crate::fhir::everything::Asked;
 use crate::fhir::interaction::Interaction;
+use crate::fhir::{Issue, Severity};
 use crate::store::{RecordOf, RecordPlace};
 
 use super::history::page_token;
@@ -52,18 +52,23 @@ pub async fn everything(
 ) -> Result<Everything, Error> {
     read::allowed(ctx, caller, Interaction::Read, "Patient")?;
     let mut warnings = asked.warnings;
-    let kinds = kinds(ctx, caller, &asked.kinds, &mut warnings)?;
+    let kinds = kinds(ctx, caller, &asked.kinds, asked.strict, &mut warnings)?;
     let from = match &asked.page {
         Some(sealed) => open_page(ctx, caller, id, sealed).ok_or_else(page_token)?,
         None => From::Record(None),
     };
     let mut record = record::start(ctx, caller, request, "everything", format!("Patient/{id}"));
     record.parameters = asked.names;
-    let seen = read::look(ctx, caller, "Patient", id, &mut record).await?.filter(|seen| !seen.stored.deleted);
+    let seen = read::look(ctx, caller, "Patient", id, &mut record).await?;
+    // What is shown is noted entry by entry.
     record.released.clear();
-    if seen.is_none() {
+    let Some(seen) = seen.filter(|seen| !seen.stored.deleted || seen.stored.belongs_to(caller.partner())) else {
         record::keep(ctx, &record).await?;
         return Err(Error::unknown("Patient", id));
+    };
+    if seen.stored.deleted {
+        record::keep(ctx, &record).await?;
+        return Err(read::gone("Patient", id));
     }
     record.patient = Some(id.to_string());
 
@@ -87,27 +92,32 @@ pub(super) fn kinds(
     ctx: &Context,
     caller: &Caller,
     wanted: &[String],
+    strict: bool,
     warnings: &mut Vec<Issue>,
 ) -> Result<Vec<String>, Error> {
-    let covered = |kind: &String| caller.may(Interaction::SearchType, kind);
+    let covered = |kind: &String| caller.may(Interaction::SearchType, kind) && caller.may(Interaction::Read, kind);
     let served = || ctx.profiles.kinds().iter().filter(|kind| kind.as_str() != "AuditEvent");
     if wanted.is_empty() {
-        return Ok(served().filter(|kind| covered(kind)).cloned().collect());
+        let kinds: Vec<String> = served().filter(|kind| covered(kind)).cloned().collect();
+        return if kinds.is_empty() { Err(Error::scopes("search-type", "*")) } else { Ok(kinds) };
     }
+    let unknown = || {
+        let text = "`_type` names a type that is not served here; /fhir/metadata lists those that are";
+        Issue::error("not-supported", "parameter-value", text)
+    };
     let mut kinds = Vec::new();
     for kind in wanted {
         if !served().any(|known| known == kind) {
-            let text = "`_type` names a type that is not served here; /fhir/metadata lists those that are";
-            warnings.push(Issue::warning("not-supported", "parameter-value", text));
+            warnings.push(Issue { severity: Severity::Warning, ..unknown() });
         } else if !covered(kind) {
             return Err(Error::scopes("search-type", kind));
         } else if !kinds.contains(kind) {
             kinds.push(kind.clone());
         }
     }
-    if kinds.is_empty() {
-        let text = "`_type` names no type that is served here; /fhir/metadata lists those that are";
-        return Err(Error::one(No::Unreadable, Issue::error("not-supported", "parameter-value", text)));
+    let some_unknown = wanted.iter().any(|kind| !served().any(|known| known == kind));
+    if kinds.is_empty() || (strict && some_unknown) {
+        return Err(Error::one(No::Unreadable, unknown()));
     }
     Ok(kinds)
 }

@@ -88,11 +88,11 @@ pub async fn history(
 /// The kinds that it is about, as far as the scopes go.
 fn kinds(ctx: &Context, caller: &Caller, of: Of<'_>, interaction: Interaction) -> Result<Vec<String>, Error> {
     if let Of::Type(kind) | Of::One(kind, _) = of {
+        read::allowed(ctx, caller, interaction, kind)?;
         if kind == "AuditEvent" {
             let text = "an AuditEvent is written once: it has no history";
             return Err(Error::one(No::NotOffered, Issue::error("not-supported", "server-writes", text)));
         }
-        read::allowed(ctx, caller, interaction, kind)?;
         return Ok(vec![kind.to_string()]);
     }
     let kinds = ctx.profiles.kinds().iter().filter(|kind| kind.as_str() != "AuditEvent");

@@ -10,6 +10,7 @@ mod disclosures;
 pub mod enroll;
 mod error;
 mod everything;
+pub mod export;
 mod history;
 mod leave;
 mod link;
@@ -32,6 +33,9 @@ pub use context::{Clock, Context, Ids};
 pub use disclosures::{LogEntry, Shown, audit_event, audit_events, disclosures};
 pub use error::{Error, No};
 pub use everything::{Everything, everything};
+pub use export::{
+    ExportFile, ExportOf, ExportStatus, Manifest, cancel_export, export_file, export_status, start_export,
+};
 pub use history::{Of as HistoryOf, Versions, history};
 pub use meta::{change_meta, meta_of};
 pub use person::Asking;

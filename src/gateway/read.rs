@@ -150,7 +150,7 @@ pub(super) fn allowed(ctx: &Context, caller: &Caller, interaction: Interaction, 
     if caller.may(interaction, kind) { Ok(()) } else { Err(Error::scopes(interaction.code(), kind)) }
 }
 
-fn gone(kind: &str, id: &str) -> Error {
+pub(super) fn gone(kind: &str, id: &str) -> Error {
     let text = format!("`{kind}/{id}` was deleted");
     Error::one(No::Gone, crate::fhir::Issue::error("deleted", "deleted", text))
 }

@@ -44,6 +44,7 @@ pub fn status(error: &Error) -> StatusCode {
             No::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             No::WrongFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             No::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            No::TooMany => StatusCode::TOO_MANY_REQUESTS,
             No::Unauthenticated => StatusCode::UNAUTHORIZED,
         },
         // The database is not there or not writable: it may be in a moment.
@@ -74,6 +75,9 @@ impl IntoResponse for Problem {
             }
             Error::No(No::Unauthenticated, _) => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+            }
+            Error::No(No::TooMany, _) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             Error::No(..) => {}
         }

@@ -7,6 +7,7 @@ mod asked;
 mod audit_event;
 mod bundle;
 mod error;
+mod export;
 mod history;
 mod instance;
 mod operation;

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 
 use crate::gateway::Context;
 
-use super::{asked, bundle, history, instance, operation, public, token, types, validate};
+use super::{asked, bundle, export, history, instance, operation, public, token, types, validate};
 
 pub fn router(ctx: Arc<Context>) -> Router {
     Router::new()
@@ -17,6 +17,11 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/fhir/metadata", get(public::metadata))
         .route("/fhir/.well-known/smart-configuration", get(public::smart_configuration))
         .route("/fhir/_history", get(history::exchange))
+        .route("/fhir/$export", get(export::of_exchange).post(export::of_exchange))
+        .route("/fhir/$export/{job}", get(export::status).delete(export::cancel))
+        .route("/fhir/$export/{job}/{file}", get(export::file))
+        .route("/fhir/{kind}/$export", get(export::of_patients).post(export::of_patients))
+        .route("/fhir/{kind}/{id}/$export", get(export::of_group).post(export::of_group))
         .route("/fhir/{kind}/_history", get(history::of_type))
         .route("/fhir/{kind}", get(types::search).post(types::create))
         .route("/fhir/{kind}/_search", post(types::search_by_post))

@@ -7,6 +7,7 @@
 mod bucket;
 mod db;
 mod everything;
+mod export;
 mod find;
 mod history;
 mod index;
@@ -24,6 +25,7 @@ use std::fmt;
 
 pub use bucket::{BUCKETS, bucket_in, bucket_of_name, embed};
 pub use everything::{RecordOf, RecordPlace};
+pub use export::{ExportJob, ExportLine, ExportPart, ExportState};
 pub use find::{After, Page};
 pub use history::{Kept, Past, Place as PastPlace};
 pub use log::{Chained, Filter as LogFilter, LogRow, Record};

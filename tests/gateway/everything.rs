@@ -109,7 +109,7 @@ async fn everything_is_narrowed_by_dates_of_care_and_of_the_record(on: On) {
     let posted = clinic.post(&format!("/fhir/{ana}/$everything"), &body).await.is(200);
     assert_eq!(posted.keys().len(), 3, "{}", posted.text);
     let posted = clinic.send(Method::POST, &format!("/fhir/{ana}/$everything?_type=Patient"), &[], None).await.is(200);
-    assert_eq!(posted.keys(), [ana.clone()]);
+    assert_eq!(posted.keys(), [ana.as_str()]);
     let answer = clinic.get(&format!("/fhir/{ana}/$everything?start=soon&_since=x&_count=y")).await.is(400);
     assert_eq!(answer.rules().len(), 3);
     let answer = clinic.get(&format!("/fhir/{ana}/$everything?_type=Patient,Nonsense&_sort=x")).await.is(200);
@@ -122,7 +122,7 @@ async fn everything_is_narrowed_by_dates_of_care_and_of_the_record(on: On) {
     clinic.get("/fhir/Goal/1/$everything").await.is(405);
     gw.client("reader", "river-clinic", "system/Patient.rs").await;
     let reader = gw.signed_in("reader").await;
-    assert_eq!(all(&reader, &ana, "", 50).await, [ana.clone()], "as far as the scopes go");
+    assert_eq!(all(&reader, &ana, "", 50).await, [ana.as_str()], "as far as the scopes go");
     reader.get(&format!("/fhir/{ana}/$everything?_type=Observation")).await.is(403);
 }
 
@@ -163,7 +163,7 @@ async fn meta_is_read_by_who_sees_and_changed_by_who_brought_it(on: On) {
         assert_eq!(seen["parameter"][0]["name"], "return");
         assert_eq!(seen["parameter"][0]["valueMeta"]["tag"], json!([tag]));
     }
-    assert_eq!(clinic.get(&format!("/fhir/Patient?_tag=a")).await.is(200).keys(), [ana.clone()]);
+    assert_eq!(clinic.get("/fhir/Patient?_tag=a").await.is(200).keys(), [ana.as_str()]);
     let again = clinic.post(&path("$meta-add"), &meta(json!({"tag": [tag]}))).await.is(200);
     assert_eq!(again.body["parameter"][0]["valueMeta"]["versionId"], "2", "nothing was new");
     for deed in ["$meta-add", "$meta-delete"] {

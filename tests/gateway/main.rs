@@ -8,6 +8,7 @@ mod bad_input;
 mod console;
 mod everything;
 mod examples;
+mod export;
 mod harness;
 mod held;
 mod history;

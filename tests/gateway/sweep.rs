@@ -10,7 +10,7 @@ use crate::harness::{On, TestGateway, fixture};
 use crate::on_both;
 
 /// Every address that needs a token.
-const CLOSED: [(&str, &str); 26] = [
+const CLOSED: [(&str, &str); 33] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/"),
     ("GET", "/fhir/Patient"),
@@ -25,6 +25,13 @@ const CLOSED: [(&str, &str); 26] = [
     ("GET", "/fhir/AuditEvent/1"),
     ("PUT", "/fhir/Patient/1"),
     ("DELETE", "/fhir/Patient/1"),
+    ("GET", "/fhir/$export"),
+    ("POST", "/fhir/$export"),
+    ("GET", "/fhir/Patient/$export"),
+    ("GET", "/fhir/Group/1/$export"),
+    ("GET", "/fhir/$export/1"),
+    ("DELETE", "/fhir/$export/1"),
+    ("GET", "/fhir/$export/1/Goal.ndjson"),
     ("GET", "/fhir/_history"),
     ("GET", "/fhir/Patient/1/$everything"),
     ("POST", "/fhir/Patient/1/$everything"),

@@ -10,7 +10,6 @@ use handoff::partner::Kind;
 
 pub struct World {
     pub gw: TestGateway,
-    pub clinic: Actor,
     pub county: Actor,
 }
 
@@ -71,7 +70,7 @@ pub async fn world(on: On, crowded: bool) -> World {
         gw.advance_secs(1);
     }
     let county = gw.system(COUNTY).await;
-    World { gw, clinic, county }
+    World { gw, county }
 }
 
 /// Every page from an address on, without what may differ: the host, and the bytes, but not the length, of page
