@@ -67,10 +67,11 @@ pub async fn serve(ctx: Arc<Context>, listener: TcpListener) -> Result<(), Strin
     let courier = Courier::new(&ctx.config.delivery)?;
     let (stop, stopped) = watch::channel(false);
     let sending = tokio::spawn(delivery::work(ctx.clone(), courier, stopped.clone()));
-    let ticking = tokio::spawn(tick(ctx.clone(), stopped));
+    let ticking = tokio::spawn(tick(ctx.clone(), stopped.clone()));
+    let exporting = tokio::spawn(export(ctx.clone(), stopped));
     let served = axum::serve(listener, app(&ctx)).with_graceful_shutdown(asked_to_stop()).await;
     stop.send_replace(true);
-    let _ = tokio::join!(sending, ticking);
+    let _ = tokio::join!(sending, ticking, exporting);
     // What the last requests wrote gets its numbers too.
     gateway::number(&ctx).await.map_err(|fault| fault.to_string())?;
     served.map_err(|error| error.to_string())
@@ -89,6 +90,21 @@ async fn tick(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
         }
         // A full batch means that more waits.
         let rest = if numbered.is_ok_and(|count| count >= 500) { Duration::ZERO } else { TICK };
+        tokio::select! {
+            _ = tokio::time::sleep(rest) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+/// Goes on with the exports that wait.
+async fn export(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let listed = gateway::export::turn(&ctx).await;
+        if let Err(error) = &listed {
+            tracing::warn!(?error, "an export did not get on this time");
+        }
+        let rest = if listed.is_ok_and(|pages| pages > 0) { Duration::ZERO } else { TICK };
         tokio::select! {
             _ = tokio::time::sleep(rest) => {}
             _ = stop.changed() => return,

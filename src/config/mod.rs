@@ -22,6 +22,7 @@ pub struct Config {
     pub search: Limits,
     pub ids: Ids,
     pub delivery: Delivery,
+    pub export: Export,
     pub console: Console,
 }
 
@@ -66,6 +67,15 @@ pub struct Delivery {
     pub allow_private: bool,
     pub timeout_secs: u64,
     pub answer_max_bytes: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    pub jobs_max: usize,
+    pub retention_hours: i64,
+    pub page_rows: usize,
+    pub poll_secs: i64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

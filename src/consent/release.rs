@@ -3,9 +3,12 @@
 //!
 //! Obligations that concern the content are carried out here, on the copy that leaves.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::decide::Decision;
+use super::facts::references;
 use super::label::ACT_CODE;
 use crate::fhir::view::{Outline, View};
 use crate::fhir::{Resource, read};
@@ -71,6 +74,15 @@ impl Released {
             return Some(self);
         }
         Some(Released(Content::Copied(view.of(self.into_resource()?, outline))))
+    }
+
+    /// Everything that it refers to, as [`references`].
+    pub fn references(&self) -> BTreeSet<String> {
+        match &self.0 {
+            Content::Stored(text) => read::resource(text.as_bytes()).map(|found| references(found.root())),
+            Content::Copied(resource) => Ok(references(resource.root())),
+        }
+        .unwrap_or_default()
     }
 
     /// The resource, for what is packed into something else.

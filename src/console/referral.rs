@@ -7,8 +7,8 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use crate::fhir::{Element, Instant, Resource};
-use crate::gateway::{self, Context, Error};
+use crate::fhir::{Element, Instant, Resource, history};
+use crate::gateway::{self, Context, Error, HistoryOf};
 
 use super::inbox::{alert, badge};
 use super::look::Look;
@@ -203,7 +203,8 @@ struct Event {
 async fn timeline(look: &mut Look<'_>, task: &Resource) -> Result<Vec<Event>, Error> {
     let (caller, request) = (&look.signed.caller, &look.signed.request);
     let id = task.id().unwrap_or("");
-    let versions = gateway::history(look.ctx, caller, request, ("Task", id), None, VERSIONS_MAX).await?;
+    let wanted = history::Asked { count: VERSIONS_MAX, ..Default::default() };
+    let versions = gateway::history(look.ctx, caller, request, HistoryOf::One("Task", id), wanted).await?.entries;
     let mut events: Vec<Event> = Vec::new();
     let mut before: Option<Resource> = None;
     for version in versions.into_iter().rev() {

@@ -7,10 +7,15 @@
 pub mod bundle;
 pub mod capability;
 pub mod element;
+pub mod everything;
+pub mod export;
+pub mod history;
 pub mod interaction;
 mod links;
+pub mod meta;
 pub mod offer;
 pub mod outcome;
+pub mod parameters;
 pub mod patch;
 pub mod read;
 pub mod reference;

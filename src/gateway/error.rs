@@ -32,6 +32,8 @@ pub enum No {
     WrongFormat,
     /// An answer in a format that is not written here.
     NotAcceptable,
+    /// More at once, or more often, than is good for everybody.
+    TooMany,
     /// No good token.
     Unauthenticated,
 }

@@ -205,12 +205,10 @@ pub async fn reach(
     kinds: &[String],
     patient: Option<&str>,
 ) -> Result<(Reach, Grounds), Fault> {
-    let own = own(ctx, &asking.partner).await?;
-    let none = |reach: Reach| Ok((reach, Grounds::build(ctx, &[], Vec::new())));
     let decided: Vec<&str> =
         kinds.iter().map(String::as_str).filter(|kind| !is_directory(kind) && !is_control(kind)).collect();
     if decided.is_empty() {
-        return none(own);
+        return Ok((own(ctx, &asking.partner).await?, Grounds::build(ctx, &[], Vec::new())));
     }
     let (patients, withheld) = match patient {
         Some(patient) => {
@@ -220,10 +218,34 @@ pub async fn reach(
         }
         None => people(ctx, asking).await?,
     };
+    reach_of(ctx, asking, patients, withheld).await
+}
+
+/// What the asker may see of any type, of everybody.
+pub async fn reach_of_all(ctx: &Context, asking: &Asking) -> Result<(Reach, Grounds), Fault> {
+    let (patients, withheld) = people(ctx, asking).await?;
+    reach_of(ctx, asking, patients, withheld).await
+}
+
+/// What the asker may see of any type that names one person.
+pub async fn reach_of_one(ctx: &Context, asking: &Asking, patient: &str) -> Result<(Reach, Grounds), Fault> {
+    let mut patients = vec![patient.to_string()];
+    patients.extend(ctx.store.named_beside(&[], patient, ctx.config.consent.people_max).await?);
+    reach_of(ctx, asking, patients, false).await
+}
+
+/// What the asker may see of any type, of these people and of the directory.
+pub async fn reach_of(
+    ctx: &Context,
+    asking: &Asking,
+    patients: Vec<String>,
+    withheld: bool,
+) -> Result<(Reach, Grounds), Fault> {
+    let own = own(ctx, &asking.partner).await?;
     let rows = rows_of(ctx, &patients).await?;
     if default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent") {
         // Nobody has said anything: there is nothing to work out, and nothing but one's own to see.
-        return none(own.over(Vec::new(), withheld));
+        return Ok((own.over(Vec::new(), withheld), Grounds::build(ctx, &[], Vec::new())));
     }
     let grounds = Grounds::build(ctx, &ctx.partners().await?, rows);
     let mut shares = Vec::new();

@@ -1,4 +1,4 @@
-//! Reading by id: one resource, one version, its history.
+//! Reading by id: one resource, one version.
 //!
 //! Own data and the directory are settled first; only then is a question put. What does not exist and what may not
 //! be known end in the same words (rules.md 8), and both are in the log.
@@ -79,36 +79,6 @@ pub async fn vread(
         return within(ctx, caller, seen.with(older)).await?.ok_or_else(unknown);
     }
     if seen.stored.deleted { Err(gone(kind, id)) } else { seen.version(caller) }
-}
-
-/// The versions of one resource, newest first, behind version `before` when one is given; at most `count`.
-///
-/// # Errors
-/// Unknown, for what the caller cannot see now.
-pub async fn history(
-    ctx: &Context,
-    caller: &Caller,
-    request: &Request,
-    (kind, id): (&str, &str),
-    before: Option<i64>,
-    count: usize,
-) -> Result<Vec<Version>, Error> {
-    allowed(ctx, caller, Interaction::HistoryInstance, kind)?;
-    let mut record = record::start(ctx, caller, request, "history-instance", format!("{kind}/{id}"));
-    let seen = look(ctx, caller, kind, id, &mut record).await?;
-    record::keep(ctx, &record).await?;
-    let seen = seen.ok_or_else(|| Error::unknown(kind, id))?;
-    let mut versions = Vec::new();
-    let before = before.unwrap_or(i64::MAX);
-    if seen.stored.version < before {
-        versions.push(seen.with(seen.stored.clone()).version(caller)?);
-    }
-    let older =
-        ctx.store.history(&seen.stored, before.min(seen.stored.version), count.saturating_sub(versions.len())).await?;
-    for older in older {
-        versions.extend(within(ctx, caller, seen.with(older)).await?);
-    }
-    Ok(versions)
 }
 
 /// An older version, decided by itself: labels and patients may have been others then. `None` hides it.

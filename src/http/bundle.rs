@@ -13,12 +13,14 @@ use crate::fhir::interaction::Interaction;
 use crate::fhir::patch::Patch;
 use crate::fhir::search::Criteria;
 use crate::fhir::{Issue, Outcome};
-use crate::gateway::{self, Asked as Deed, Change, Context, Deed as Way, Done, Error, No, Scope, Search, Written};
+use crate::gateway::{
+    self, Asked as Deed, Change, Context, Deed as Way, Done, Error, HistoryOf, No, Scope, Search, Written,
+};
 
 use super::answer::{self, Known, etag};
 use super::asked::{Asked, resource};
 use super::error::{self, Problem};
-use super::instance;
+use super::history;
 use super::prefer::Return;
 use super::types::searchset;
 
@@ -119,7 +121,7 @@ async fn look(ctx: &Context, asked: &Asked, entry: &Entry) -> Result<Answered, P
         [kind, id] => gateway::read(ctx, caller, request, kind, id).await?,
         [kind, id, "_history", version] => gateway::vread(ctx, caller, request, kind, id, version).await?,
         [kind, id, "_history"] => {
-            let resource = wanted(instance::past(ctx, asked, (kind, id), &pairs()).await?);
+            let resource = wanted(history::page(ctx, asked, HistoryOf::One(kind, id), path, &pairs()).await?);
             return Ok(Answered { status: "200 OK".to_string(), resource, ..Answered::default() });
         }
         [kind] if !kind.is_empty() => {

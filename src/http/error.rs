@@ -43,12 +43,13 @@ pub fn code(no: No) -> StatusCode {
         No::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         No::WrongFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         No::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        No::TooMany => StatusCode::TOO_MANY_REQUESTS,
         No::Unauthenticated => StatusCode::UNAUTHORIZED,
     }
 }
 
 /// What each means to the sender, for the documentation; by status.
-pub const REFUSALS: [(No, &str); 13] = [
+pub const REFUSALS: [(No, &str); 14] = [
     (No::Unreadable, "The address, a parameter, a header or the body cannot be read."),
     (No::Unauthenticated, "There is no token, or it is not good."),
     (
@@ -68,6 +69,7 @@ pub const REFUSALS: [(No, &str); 13] = [
         "The body can be read and breaks a rule: of its type, of a profile it claims, or of a referral's steps.",
     ),
     (No::Unconditional, "A version must be named with If-Match."),
+    (No::TooMany, "Asked too often or too much at once: wait as long as Retry-After says."),
 ];
 
 pub fn status(error: &Error) -> StatusCode {
@@ -101,6 +103,9 @@ impl IntoResponse for Problem {
             }
             Error::No(No::Unauthenticated, _) => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+            }
+            Error::No(No::TooMany, _) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             Error::No(..) => {}
         }

@@ -6,10 +6,8 @@ use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use serde_json::json;
 
 use crate::fhir::Issue;
-use crate::fhir::bundle::{Found, listing};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::view::View;
 use crate::gateway::{self, Asked as Deed, Change, Context};
@@ -19,12 +17,10 @@ use super::asked::{self, Address, Asked, resource};
 use super::error::Problem;
 use super::{answer, audit_event};
 
-type Pairs = Query<Vec<(String, String)>>;
-
 pub async fn read(
     State(ctx): State<Arc<Context>>,
     Address((kind, id)): Address<(String, String)>,
-    Query(pairs): Pairs,
+    Query(pairs): Query<Vec<(String, String)>>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     if kind == "AuditEvent" {
@@ -43,58 +39,6 @@ pub async fn vread(
 ) -> Result<Response, Problem> {
     let found = gateway::vread(&ctx, &asked.caller, &asked.request, &kind, &id, &version).await?;
     Ok(answer::version(found, Known::default()))
-}
-
-pub async fn history(
-    State(ctx): State<Arc<Context>>,
-    Address((kind, id)): Address<(String, String)>,
-    Query(pairs): Pairs,
-    asked: Asked,
-) -> Result<Response, Problem> {
-    Ok(answer::json(StatusCode::OK, past(&ctx, &asked, (&kind, &id), &pairs).await?))
-}
-
-/// A page of a resource's history, as a Bundle.
-pub async fn past(
-    ctx: &Context,
-    asked: &Asked,
-    (kind, id): (&str, &str),
-    pairs: &[(String, String)],
-) -> Result<Vec<u8>, Problem> {
-    for (name, value) in pairs {
-        let known = matches!(name.as_str(), "_count" | "_before") && value.parse::<u32>().is_ok();
-        if !known && !matches!(name.as_str(), "_format" | "_pretty") {
-            let text = format!("`{name}` is not applied to a history here, or its value is no number; `_count` is");
-            return Err(Problem::unreadable(Issue::error("not-supported", "parameter-unknown", text)));
-        }
-    }
-    let number =
-        |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).and_then(|(_, value)| value.parse::<i64>().ok());
-    let count = number("_count").unwrap_or(50).clamp(1, 1_000) as usize;
-    let versions = gateway::history(ctx, &asked.caller, &asked.request, (kind, id), number("_before"), count).await?;
-    let address = format!("{}/{kind}/{id}/_history", asked.base);
-    let mut links = vec![json!({"relation": "self", "url": format!("{address}?_count={count}")})];
-    if let Some(last) = versions.last().filter(|last| versions.len() == count && last.version > 1) {
-        links.push(json!({"relation": "next", "url": format!("{address}?_count={count}&_before={}", last.version)}));
-    }
-    let rows = versions.into_iter().map(|version| {
-        let method = match (version.version, &version.body) {
-            (_, None) => "DELETE",
-            (1, _) => "POST",
-            _ => "PUT",
-        };
-        let url = if method == "POST" { kind.to_string() } else { format!("{kind}/{id}") };
-        let status = if method == "POST" { "201" } else if method == "PUT" { "200" } else { "204" };
-        Found {
-            full_url: format!("{}/{kind}/{id}", asked.base),
-            rest: json!({
-                "request": {"method": method, "url": url},
-                "response": {"status": status, "etag": answer::etag(version.version), "lastModified": version.updated_at.to_string()}}),
-            resource: version.body.map(|body| body.into_text().into_bytes()),
-        }
-    });
-    let head = json!({"resourceType": "Bundle", "type": "history", "link": links});
-    Ok(listing(head, rows.collect()))
 }
 
 pub async fn update(

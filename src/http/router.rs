@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 
 use crate::gateway::Context;
 
-use super::{asked, bundle, docs, format, instance, public, token, types, validate};
+use super::{asked, bundle, docs, export, format, history, instance, operation, public, token, types, validate};
 
 pub fn router(ctx: Arc<Context>) -> Router {
     let of_type = get(types::search).post(types::create);
@@ -20,13 +20,25 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/fhir/_search", post(types::search_all_by_post))
         .route("/fhir/metadata", get(public::metadata))
         .route("/fhir/.well-known/smart-configuration", get(public::smart_configuration))
+        .route("/fhir/_history", get(history::exchange))
+        .route("/fhir/$export", get(export::of_exchange).post(export::of_exchange))
+        .route("/fhir/$export/{job}", get(export::status).delete(export::cancel))
+        .route("/fhir/$export/{job}/{file}", get(export::file))
         .route("/fhir/{kind}", of_type)
         .route("/fhir/{kind}/_search", post(types::search_by_post))
+        .route("/fhir/{kind}/_history", get(history::of_type))
         .route("/fhir/{kind}/$validate", post(validate::validate))
+        .route("/fhir/{kind}/$docref", get(operation::docref).post(operation::docref_by_post))
+        .route("/fhir/{kind}/$export", get(export::of_patients).post(export::of_patients))
         .route("/fhir/{kind}/{id}", of_id)
         .route("/fhir/{kind}/{id}/{part}", get(types::search_compartment))
         .route("/fhir/{kind}/{id}/{part}/_search", post(types::search_compartment_by_post))
-        .route("/fhir/{kind}/{id}/_history", get(instance::history))
+        .route("/fhir/{kind}/{id}/_history", get(history::of_one))
+        .route("/fhir/{kind}/{id}/$everything", get(operation::everything).post(operation::everything_by_post))
+        .route("/fhir/{kind}/{id}/$export", get(export::of_group).post(export::of_group))
+        .route("/fhir/{kind}/{id}/$meta", get(operation::meta))
+        .route("/fhir/{kind}/{id}/$meta-add", post(operation::meta_add))
+        .route("/fhir/{kind}/{id}/$meta-delete", post(operation::meta_delete))
         .route("/fhir/{kind}/{id}/_history/{version}", get(instance::vread))
         .route("/auth/token", post(token::token))
         .route("/auth/introspect", post(token::introspect))

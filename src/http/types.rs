@@ -180,7 +180,7 @@ async fn by_form(
     Ok(response)
 }
 
-async fn searched(
+pub async fn searched(
     ctx: &Context,
     asked: &Asked,
     scope: Scope<'_>,

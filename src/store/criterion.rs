@@ -102,10 +102,7 @@ fn holds_filter(sql: Sql, kind: Option<&str>, filter: &Filter, asked: Asked) -> 
     let sql = if filter.negated { sql.push("NOT ") } else { sql };
     sql.any(&filter.tests, |sql, test| match (test, kind) {
         (Test::Id(id), _) => sql.push("r.id = ").bind(id.as_str()),
-        (Test::Updated(prefix, interval), _) => {
-            // `lastUpdated` is an instant: an interval of one millisecond, as it is answered.
-            value::during(sql, "r.updated_at", "r.updated_at + 1000", *prefix, interval)
-        }
+        (Test::Updated(prefix, interval), _) => value::updated(sql, *prefix, interval),
         (test, Some(kind)) if !filter.negated && !asked.is_narrow && is_rare(filter, test) => {
             among(sql, kind, &filter.param, test)
         }

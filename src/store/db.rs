@@ -23,7 +23,8 @@ macro_rules! step {
 /// Number, name and the texts for SQLite and PostgreSQL, whose files bear equal names.
 type Step = (i64, &'static str, &'static str, &'static str);
 
-const STEPS: [Step; 3] = [step!(1, "0001_exchange"), step!(2, "0002_conditional"), step!(3, "0003_search")];
+const STEPS: [Step; 4] =
+    [step!(1, "0001_exchange"), step!(2, "0002_conditional"), step!(3, "0003_search"), step!(4, "0004_operations")];
 
 /// Two databases, one text.
 pub enum Db {

@@ -75,14 +75,10 @@ impl Store {
     ) -> Result<Sql, Fault> {
         let mut sql = self.matching(Sql::new("SELECT ").push(Stored::columns()), query, within).await?;
         if let Some(after) = after {
-            let at = after.keys.first().map_or(0, Key::int);
-            let (beyond, same) = if descending {
-                (" AND (r.updated_at < ", " AND (r.id, r.kind) < (")
-            } else {
-                (" AND (r.updated_at > ", " AND (r.id, r.kind) > (")
-            };
-            let sql_beyond = sql.push(beyond).bind(at).push(" OR (r.updated_at = ").bind(at).push(same);
-            sql = sql_beyond.bind(after.id.as_str()).push(", ").bind(after.kind.as_str()).push(")))");
+            // A row value is a range of the index; the same in ANDs and ORs is not.
+            sql = sql.push(" AND (r.updated_at, r.id, r.kind)").push(if descending { " < (" } else { " > (" });
+            sql = sql.bind(after.keys.first().map_or(0, Key::int)).push(", ").bind(after.id.as_str());
+            sql = sql.push(", ").bind(after.kind.as_str()).push(")");
         }
         // INVARIANT: (updated_at, id, kind) is unique; the page token depends on it. Where few rows are left, they are
         // found first and sorted then: `+ 0` keeps the planner from walking all rows in order.

@@ -1,7 +1,7 @@
 //! A reach as a condition on rows: what a caller may not see does not exist for the statement that counts, sorts
 //! and pages.
 
-use crate::consent::{Atom, Condition, Reach, is_directory};
+use crate::consent::{Atom, Condition, DIRECTORY, Reach, is_directory};
 
 use super::sql::Sql;
 
@@ -17,29 +17,10 @@ enum Who {
 
 /// Appends the condition under which row `r`, of one of these kinds, is in reach.
 pub(super) fn visible_among(sql: Sql, within: &Reach, kinds: &[&str]) -> Sql {
-    if let [kind] = kinds {
-        return visible(sql, within, kind);
+    match kinds {
+        [kind] => visible(sql, within, kind),
+        kinds => visible_of(sql, within, kinds.iter().copied()),
     }
-    // Kinds that are seen by the same rule share a condition.
-    let rule = |kind: &str| {
-        if is_directory(kind) {
-            0
-        } else if CONTROL.contains(&kind) {
-            1
-        } else {
-            2
-        }
-    };
-    let rules = [0, 1, 2].map(|wanted| kinds.iter().copied().filter(|kind| rule(kind) == wanted).collect::<Vec<_>>());
-    sql.any(rules.into_iter().filter(|kinds| !kinds.is_empty()), |sql, kinds| {
-        // An Organization is seen even where the directory around it is masked.
-        let (named, others): (Vec<&str>, Vec<&str>) = kinds.into_iter().partition(|kind| *kind == "Organization");
-        let groups = [named, others].into_iter().filter(|kinds| !kinds.is_empty());
-        sql.any(groups, |sql, kinds| {
-            let sql = sql.push("(r.kind IN (").bind_list(kinds.iter().copied()).push(") AND ");
-            visible(sql, within, kinds[0]).push(")")
-        })
-    })
 }
 
 /// Appends the condition under which row `r` of that kind is in reach.
@@ -109,4 +90,31 @@ fn test(sql: Sql, atom: &Atom) -> Sql {
         // `gateway` turns every condition that is not plain into keys; one that slips through opens nothing.
         _ => sql.push("1 = 0"),
     }
+}
+
+/// As [`visible`], for rows `r` of any of these kinds.
+pub(super) fn visible_of<'k>(sql: Sql, within: &Reach, kinds: impl IntoIterator<Item = &'k str>) -> Sql {
+    let class = |kind: &str| match kind {
+        "Organization" => 0,
+        kind if is_directory(kind) => 1,
+        kind if CONTROL.contains(&kind) => 2,
+        _ => 3,
+    };
+    let mut groups: [Vec<&str>; 4] = Default::default();
+    for kind in kinds {
+        groups[class(kind)].push(kind);
+    }
+    sql.any(groups.into_iter().filter(|kinds| !kinds.is_empty()), |sql, kinds| {
+        let one = kinds[0];
+        // An expression, so that a planner walks the moments or the person, and not every row of forty kinds.
+        let sql = sql.push("(r.kind || '' IN (").bind_list(kinds).push(") AND ");
+        visible(sql, within, one).push(")")
+    })
+}
+
+/// Appends that row `r` is there, or gone for who may know that it was: its own, and the directory's readers.
+pub(super) fn there_or_known_gone(sql: Sql, within: &Reach) -> Sql {
+    let sql = sql.push("(r.deleted = 0 OR r.origin = ").bind(within.partner());
+    let sql = sql.push(" OR r.holder = ").bind(within.partner()).push(" OR r.kind || '' IN (");
+    sql.bind_list(DIRECTORY).push("))")
 }

@@ -158,14 +158,21 @@ const TOGETHER: &str =
     " FROM further_patient f CROSS JOIN resource r WHERE r.bucket = f.bucket AND r.kind = f.kind AND r.id = f.id";
 
 impl Store {
-    /// Who else is named in a person's resources of these types, at most `limit`. For decisions alone: everyone who is
+    /// Who else is named in a person's resources of these types, or of any without them, at most `limit`. For decisions alone: everyone who is
     /// named must permit (R11).
     pub async fn named_beside(&self, kinds: &[&str], patient: &str, limit: usize) -> Result<Vec<String>, Fault> {
         let home = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
-        let of_kinds = |sql: Sql| sql.push(" AND f.kind IN (").bind_list(kinds.iter().copied()).push(")");
+        let of_kinds = |sql: Sql| match kinds {
+            [] => sql,
+            kinds => sql.push(" AND f.kind IN (").bind_list(kinds.iter().copied()).push(")"),
+        };
         let sql = of_kinds(Sql::new("SELECT f.patient").push(TOGETHER));
         let sql = sql.push(" AND f.bucket = ").bind(home).push(" AND r.patient = ").bind(patient);
-        let sql = sql.push(" UNION SELECT r.patient").push(TOGETHER).push(" AND f.patient = ").bind(patient);
+        let sql = sql
+            .push(" UNION SELECT r.patient")
+            .push(TOGETHER)
+            .push(" AND r.patient IS NOT NULL AND f.patient = ")
+            .bind(patient);
         let sql = of_kinds(sql).push(" UNION SELECT g.patient FROM further_patient f JOIN further_patient g");
         let sql = sql.push(" ON g.bucket = f.bucket AND g.kind = f.kind AND g.id = f.id WHERE f.patient = ");
         let sql = of_kinds(sql.bind(patient)).push(" ORDER BY 1 LIMIT ").bind(limit as i64);

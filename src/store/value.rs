@@ -65,8 +65,31 @@ pub(super) fn passes(sql: Sql, found: &Test) -> Sql {
     }
 }
 
+/// `_lastUpdated` is an instant: an interval of one millisecond, as it is answered. The column stands alone in each
+/// comparison, so that it is a range of an index.
+pub(super) fn updated(sql: Sql, prefix: Prefix, asked: &Interval) -> Sql {
+    let column = "r.updated_at";
+    let (from, until) = (asked.start.0, asked.end.0);
+    // The last start of a millisecond that ends by then.
+    let last = (until - 1_000).max(from);
+    let is = |sql: Sql, how: &'static str, bound: i64| sql.push(column).push(how).bind(bound);
+    let sql = sql.push("(");
+    let sql = match prefix {
+        Prefix::Eq => is(is(sql, " >= ", from).push(" AND "), " <= ", last),
+        Prefix::Ne => is(is(sql, " < ", from).push(" OR "), " > ", last),
+        Prefix::Gt => is(sql, " > ", last),
+        Prefix::Lt => is(sql, " < ", from),
+        Prefix::Ge => is(sql, " >= ", from),
+        Prefix::Le => is(sql, " <= ", last),
+        Prefix::Sa => is(sql, " >= ", until),
+        Prefix::Eb => is(sql, " <= ", from - 1_000),
+        Prefix::Ap => is(is(sql, " > ", from - 1_000).push(" AND "), " < ", until),
+    };
+    sql.push(")")
+}
+
 /// FHIR R4 search.html#prefix on intervals: `eq` means that the value lies within what was asked.
-pub(super) fn during(sql: Sql, start: &'static str, end: &'static str, prefix: Prefix, asked: &Interval) -> Sql {
+fn during(sql: Sql, start: &'static str, end: &'static str, prefix: Prefix, asked: &Interval) -> Sql {
     let (from, until) = (asked.start.0, asked.end.0);
     let sql = sql.push("(");
     let sql = match prefix {

@@ -186,6 +186,11 @@ impl TestGateway {
         turn(&self.ctx, &self.courier).await.unwrap()
     }
 
+    /// Turns the crank of exports once; answers how many pages were listed.
+    pub async fn export_due(&self) -> usize {
+        gateway::export::turn(&self.ctx).await.unwrap()
+    }
+
     /// Turns what the clock turns: the sequencer, and referrals that time alone may change.
     pub async fn tick(&self) {
         gateway::recheck(&self.ctx, &Request { id: "tick".into() }).await.unwrap();

@@ -10,7 +10,7 @@ use crate::harness::{On, TestGateway, fixture};
 use crate::on_both;
 
 /// Every address that needs a token.
-const CLOSED: [(&str, &str); 21] = [
+const CLOSED: [(&str, &str); 37] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/"),
     ("GET", "/fhir/Patient"),
@@ -29,6 +29,22 @@ const CLOSED: [(&str, &str); 21] = [
     ("PUT", "/fhir/Patient?identifier=x"),
     ("PATCH", "/fhir/Patient?identifier=x"),
     ("DELETE", "/fhir/Patient?identifier=x"),
+    ("GET", "/fhir/$export"),
+    ("POST", "/fhir/$export"),
+    ("GET", "/fhir/Patient/$export"),
+    ("GET", "/fhir/Group/1/$export"),
+    ("GET", "/fhir/$export/1"),
+    ("DELETE", "/fhir/$export/1"),
+    ("GET", "/fhir/$export/1/Goal.ndjson"),
+    ("GET", "/fhir/_history"),
+    ("GET", "/fhir/Patient/1/$everything"),
+    ("POST", "/fhir/Patient/1/$everything"),
+    ("GET", "/fhir/Patient/1/$meta"),
+    ("POST", "/fhir/Patient/1/$meta-add"),
+    ("POST", "/fhir/Patient/1/$meta-delete"),
+    ("GET", "/fhir/DocumentReference/$docref"),
+    ("POST", "/fhir/DocumentReference/$docref"),
+    ("GET", "/fhir/Patient/_history"),
     ("GET", "/fhir/Patient/1/_history"),
     ("GET", "/fhir/Patient/1/_history/1"),
     ("POST", "/auth/introspect"),
