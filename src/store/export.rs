@@ -219,6 +219,28 @@ impl Store {
         Ok(self.db.fetch(sql).await?.first().and_then(|row| row.maybe_text(0)))
     }
 
+    /// All of a type that is in reach, oldest first, behind a moment and id: a search without a filter, by ranges of
+    /// one index however far it goes.
+    pub async fn export_rows(
+        &self,
+        kind: &str,
+        since: Option<Instant>,
+        within: &Reach,
+        behind: Option<(Instant, &str)>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, Fault> {
+        let sql = Sql::new("SELECT ").push(Stored::columns()).push(" FROM resource r WHERE r.kind = ").bind(kind);
+        let mut sql = sql.push(" AND r.deleted = 0");
+        if let Some(since) = since {
+            sql = sql.push(" AND r.updated_at >= ").bind(since.0);
+        }
+        if let Some((at, id)) = behind {
+            sql = sql.push(" AND (r.updated_at, r.id) > (").bind(at.0).push(", ").bind(id).push(")");
+        }
+        let sql = reach::visible(sql.push(" AND "), within, kind).push(" ORDER BY r.updated_at, r.id LIMIT ");
+        Ok(self.db.fetch(sql.bind(limit as i64)).await?.into_iter().map(Stored::of).collect())
+    }
+
     /// Lines of a file, in the order of their people.
     pub async fn export_lines(
         &self,

@@ -149,24 +149,32 @@ impl Lister<'_> {
         filter: Option<&Pairs>,
         reached: &Reached,
     ) -> Result<(Vec<Stored>, Option<Reached>), Error> {
-        let mut pairs = filter.cloned().unwrap_or_default();
-        if let Some(since) = self.wanted.since {
-            pairs.push(("_lastUpdated".into(), format!("ge{}", Instant(since))));
-        }
-        // Oldest first: what is changed while the list is made moves behind its end, and is met once more.
-        pairs.push(("_sort".into(), "_lastUpdated".into()));
-        let query = self.query(kind, pairs, self.ctx.config.export.page_rows)?;
-        let after = reached.behind.as_ref().and_then(|(at, id)| {
-            let updated_at = Instant(at.parse().ok()?);
-            Some(After { updated_at, id: id.clone() })
-        });
+        let (store, rows) = (&self.ctx.store, self.ctx.config.export.page_rows);
+        let since = self.wanted.since.map(Instant);
+        let behind = reached.behind.as_ref().and_then(|(at, id)| Some((Instant(at.parse().ok()?), id.as_str())));
         let reach = self.reach(None).await?;
-        let page = self.ctx.store.search(&query, &reach, after.as_ref()).await?;
-        let last = page.rows.last().filter(|_| page.more);
+        // Oldest first: what is changed while the list is made moves behind its end, and is met once more.
+        let (found, more) = match filter {
+            None => {
+                let found = store.export_rows(kind, since, &reach, behind, rows).await?;
+                let more = found.len() == rows;
+                (found, more)
+            }
+            Some(filter) => {
+                let mut pairs = filter.clone();
+                pairs.extend(since.map(|since| ("_lastUpdated".into(), format!("ge{since}"))));
+                pairs.push(("_sort".into(), "_lastUpdated".into()));
+                let query = self.query(kind, pairs, rows)?;
+                let after = behind.map(|(updated_at, id)| After { updated_at, id: id.to_string() });
+                let page = store.search(&query, &reach, after.as_ref()).await?;
+                (page.rows, page.more)
+            }
+        };
+        let last = found.last().filter(|_| more);
         let behind = last.map(|last| (last.updated_at.0.to_string(), last.id.clone()));
         let more = behind.map(|behind| Reached { step: reached.step, behind: Some(behind) });
         let named = |stored: &Stored| !self.wanted.compartments || stored.patient.is_some();
-        Ok((page.rows.into_iter().filter(named).collect(), more))
+        Ok((found.into_iter().filter(named).collect(), more))
     }
 
     async fn of_person(&mut self, patient: &str, reached: &Reached) -> Result<(Vec<Stored>, Option<Reached>), Error> {
