@@ -46,7 +46,7 @@ pub struct Operation {
     pub about: &'static str,
 }
 
-pub const OPERATIONS: [Operation; 6] = [
+pub const OPERATIONS: [Operation; 9] = [
     Operation {
         name: "validate",
         definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
@@ -62,6 +62,30 @@ pub const OPERATIONS: [Operation; 6] = [
         level: Level::Instance,
         method: "GET",
         about: "Profiles, labels and tags of one resource.",
+    },
+    Operation {
+        name: "meta-add",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
+        kinds: None,
+        level: Level::Instance,
+        method: "POST",
+        about: "Adds profiles, labels and tags to one resource, as a new version.",
+    },
+    Operation {
+        name: "meta-delete",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
+        kinds: None,
+        level: Level::Instance,
+        method: "POST",
+        about: "Takes profiles and tags from one resource, as a new version; labels are never lowered.",
+    },
+    Operation {
+        name: "docref",
+        definition: "http://hl7.org/fhir/us/core/OperationDefinition/docref",
+        kinds: Some(&["DocumentReference"]),
+        level: Level::Type,
+        method: "GET",
+        about: "The documents of a person that are there; none is made on demand.",
     },
     Operation {
         name: "everything",

@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 
 use crate::fhir::Issue;
 use crate::fhir::interaction::Interaction;
+use crate::fhir::offer::offers;
 use crate::fhir::view::View;
 use crate::gateway::{self, Asked as Deed, Change, Context};
 
 use super::answer::Known;
 use super::asked::{self, Address, Asked, resource};
 use super::error::Problem;
-use super::{answer, audit_event};
+use super::{answer, audit_event, public};
 
 pub async fn read(
     State(ctx): State<Arc<Context>>,
@@ -65,8 +66,12 @@ pub async fn patch(
     State(ctx): State<Arc<Context>>,
     Address((kind, id)): Address<(String, String)>,
     asked: Asked,
+    method: Method,
     body: Body,
 ) -> Result<Response, Problem> {
+    if !offers(&kind, Interaction::Patch) {
+        return Err(public::wrong_method(method).await);
+    }
     let patch = match asked::patch(&ctx, &asked, body).await? {
         Ok(patch) => patch,
         Err(refused) => return Ok(refused),

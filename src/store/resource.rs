@@ -96,23 +96,6 @@ impl Store {
         Ok(self.db.fetch(sql).await?.into_iter().next().map(Stored::of))
     }
 
-    /// All versions but the current one, newest first, of a resource that is in reach now.
-    pub async fn history(&self, current: &Stored, before: i64, limit: usize) -> Result<Vec<Stored>, Fault> {
-        let sql = Sql::new("SELECT ")
-            .push(COLUMNS)
-            .push(" FROM history r WHERE r.bucket = ")
-            .bind(current.bucket)
-            .push(" AND r.kind = ")
-            .bind(current.kind.as_str())
-            .push(" AND r.id = ")
-            .bind(current.id.as_str())
-            .push(" AND r.version < ")
-            .bind(before)
-            .push(" ORDER BY r.version DESC LIMIT ")
-            .bind(limit as i64);
-        Ok(self.db.fetch(sql).await?.into_iter().map(Stored::of).collect())
-    }
-
     /// One earlier version of a resource that is in reach now.
     pub async fn vread(&self, current: &Stored, version: i64) -> Result<Option<Stored>, Fault> {
         let sql = Sql::new("SELECT ")

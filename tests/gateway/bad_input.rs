@@ -140,7 +140,9 @@ async fn an_address_that_names_nothing_is_404_in_words(on: On) {
         ("/fhir/Patient/%00", "not-found"),
         ("/fhir/Patient/%F0%9F%8F%A0", "not-found"),
         (long.as_str(), "not-found"),
-        ("/fhir/Patient/a/b", "no-such-address"),
+        ("/fhir/Patient/a/b", "not-supported"),
+        ("/fhir/Goal/a/CarePlan", "no-compartment"),
+        ("/fhir/Patient/a/b/c", "no-such-address"),
         ("/elsewhere", "no-such-address"),
     ] {
         let answer = clinic.get(path).await;

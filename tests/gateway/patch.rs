@@ -184,7 +184,7 @@ async fn what_cannot_be_read_or_does_not_fit_changes_nothing(on: On) {
         (FHIR, r#"{"resourceType":"Parameters","parameter":[{"name":"operation"}]}"#, 400, "patch-malformed"),
         (FHIR, r#"{"resourceType":"Parameters","parameter":7}"#, 400, "patch-malformed"),
         ("text/plain", "[]", 415, "content-type"),
-        ("application/fhir+xml", "<Parameters/>", 415, "content-type"),
+        ("application/fhir+xml", "<Parameters/>", 400, "namespace"),
         (JSON, r#"[{"op":"test","path":"/active","value":true}]"#, 422, "patch-test"),
         (JSON, r#"[{"op":"remove","path":"/gender"}]"#, 422, "patch-unfit"),
         (JSON, r#"[{"op":"add","path":"/gender","value":"f"}]"#, 422, "binding"),

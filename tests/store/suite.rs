@@ -11,7 +11,7 @@ use handoff::fhir::search::query::Reading;
 use handoff::fhir::search::{Fact, Params, extract};
 use handoff::fhir::{Instant, Resource, Zone};
 use handoff::profile::{Profiles, Valid};
-use handoff::store::{Place, Record, Store, bucket_of_name};
+use handoff::store::{Past, Place, Record, Store, Stored, bucket_of_name};
 use serde_json::json;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -173,7 +173,10 @@ async fn a_version_is_replaced_once(ex: Exchange) {
     assert!(!ex.put(ex.goal("g1", 2, 13, "clinic", "ana"), Some(1)).await, "somebody was faster");
     let current = ex.store.read("Goal", "g1", &own("clinic")).await.unwrap().unwrap();
     assert_eq!((current.version, current.updated_at), (2, Instant(12_000_000)));
-    let older = ex.store.history(&current, 2, 10).await.unwrap();
+    let kinds = ["Goal".to_string()];
+    let past = Past { kinds: &kinds, one: Some(&current), since: None, at: None };
+    let versions = ex.store.versions(&past, &own("clinic"), None, 10).await.unwrap();
+    let older: Vec<Stored> = versions.into_iter().map(|kept| kept.stored).filter(|row| row.version < 2).collect();
     assert_eq!(older.iter().map(|row| row.version).collect::<Vec<_>>(), [1]);
 }
 

@@ -73,6 +73,10 @@ fn responses() -> Value {
         "NotModified": {"description": "The version that the caller knows is the current one."},
         "Accepted": {"description": "Work has begun; Content-Location says where to ask how far it is.",
             "headers": {"Content-Location": header("where to ask")}},
+        "Manifest": {"description": "Done: the files, and the moment that they tell of (Bulk Data Access 2.0).",
+            "content": {"application/json": {"schema": {"type": "object"}}}},
+        "Lines": {"description": "A resource a line.",
+            "content": {"application/fhir+ndjson": {"schema": {"type": "string"}}}},
     })
 }
 

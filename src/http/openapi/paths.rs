@@ -149,6 +149,15 @@ fn asked(operation: &Operation, kind: &str) -> Value {
             &[("200", "Outcome")]
         }
         "everything" => &[("200", "Bundle")],
+        "docref" => {
+            let required =
+                |name: &str| json!({"name": name, "in": "query", "required": true, "schema": {"type": "string"}});
+            parameters.push(required("patient"));
+            for name in ["start", "end", "type"] {
+                parameters.push(json!({"name": name, "in": "query", "schema": {"type": "string"}}));
+            }
+            &[("200", "Bundle")]
+        }
         _ => &[("200", "Resource")],
     };
     let mut described = json!({
@@ -183,10 +192,25 @@ pub fn system() -> Paths {
         "parameters": [refers("parameters", "_since"), refers("parameters", "_count")],
         "responses": answers(&[("200", "Bundle")])});
     put(&mut paths, "/fhir/_history", "GET", history);
+    exports(&mut paths);
     for operation in OPERATIONS.iter().filter(|operation| operation.level == Level::System) {
         put(&mut paths, &format!("/fhir{}", operation.address("", "")), operation.method, asked(operation, ""));
     }
     paths
+}
+
+/// How an export stands, and its files (Bulk Data Access 2.0).
+fn exports(paths: &mut Paths) {
+    let named = |name: &str| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,80}$"}});
+    let status = json!({"operationId": "export-status", "summary": "How far an export is; its files, once it is done.",
+        "parameters": [named("job")], "responses": answers(&[("200", "Manifest"), ("202", "Accepted")])});
+    put(paths, "/fhir/$export/{job}", "GET", status);
+    let cancel = json!({"operationId": "export-cancel", "summary": "Stops an export, or removes its files.",
+        "parameters": [named("job")], "responses": answers(&[("202", "Accepted")])});
+    put(paths, "/fhir/$export/{job}", "DELETE", cancel);
+    let file = json!({"operationId": "export-file", "summary": "A file of an export, decided as it is fetched.",
+        "parameters": [named("job"), named("file")], "responses": answers(&[("200", "Lines")])});
+    put(paths, "/fhir/$export/{job}/{file}", "GET", file);
 }
 
 /// What needs no token.
