@@ -59,8 +59,8 @@ pub fn is_control(kind: &str) -> bool {
 
 /// The ids of the patients whom a resource is about, the first one giving it its bucket.
 pub fn patients(resource: &Resource) -> Vec<String> {
-    let facts = Facts::of(resource, &World::default());
-    facts.patients().iter().filter_map(|key| key.strip_prefix("Patient/")).map(str::to_string).collect()
+    let named = Facts::patients_of(resource);
+    named.iter().filter_map(|key| key.strip_prefix("Patient/")).map(str::to_string).collect()
 }
 
 /// The grounds for one resource: those of everyone it names.
@@ -208,19 +208,30 @@ pub async fn reach(
     if is_directory(kind) || is_control(kind) {
         return Ok((own(ctx, &asking.partner).await?, Grounds::build(ctx, &[], Vec::new())));
     }
-    let (patients, withheld) = match patient {
+    // Under `deny`, where nobody has said anything there is nothing to work out, and nothing but one's own to see.
+    let silent = |rows: &[Stored]| default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent");
+    let own_alone = |withheld| (Reach::of(&asking.partner, Vec::new(), withheld), Grounds::build(ctx, &[], Vec::new()));
+    let (patients, rows, withheld) = match patient {
         Some(patient) => {
-            let mut patients = vec![patient.to_string()];
-            patients.extend(ctx.store.named_beside(kind, patient, ctx.config.consent.people_max).await?);
-            (patients, false)
+            let mut rows = ctx.store.grounds(patient).await?;
+            if silent(&rows) {
+                // Everyone whom a resource names must permit (R11), and this one is named in all that is searched.
+                return Ok(own_alone(false));
+            }
+            let beside = ctx.store.named_beside(kind, patient, ctx.config.consent.people_max).await?;
+            rows.extend(rows_of(ctx, &beside).await?);
+            let patients = std::iter::once(patient.to_string()).chain(beside).collect();
+            (patients, rows, false)
         }
-        None => people(ctx, asking).await?,
+        None => {
+            let (patients, withheld) = people(ctx, asking).await?;
+            let rows = rows_of(ctx, &patients).await?;
+            if silent(&rows) {
+                return Ok(own_alone(withheld));
+            }
+            (patients, rows, withheld)
+        }
     };
-    let rows = rows_of(ctx, &patients).await?;
-    if default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent") {
-        // Nobody has said anything: there is nothing to work out, and nothing but one's own to see.
-        return Ok((Reach::of(&asking.partner, Vec::new(), withheld), Grounds::build(ctx, &[], Vec::new())));
-    }
     let grounds = Grounds::build(ctx, &ctx.partners().await?, rows);
     let mut shares = Vec::new();
     for patient in patients {
