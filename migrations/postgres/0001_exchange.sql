@@ -52,6 +52,8 @@ CREATE TABLE label (
     PRIMARY KEY (bucket, kind, id, system, code)
 );
 
+-- The indexes by value end in the id, which grows with time: what many resources share (a status, a category) is added
+-- at one end, on a page that a whole commit shares, and not at a person's place among all others.
 CREATE TABLE idx_token (
     bucket      BIGINT  NOT NULL,
     kind        TEXT COLLATE "C" NOT NULL,
@@ -61,7 +63,7 @@ CREATE TABLE idx_token (
     code        TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (bucket, kind, id, param, code, system)
 );
-CREATE INDEX idx_token_value ON idx_token (kind, param, code, system, bucket, id);
+CREATE INDEX idx_token_value ON idx_token (kind, param, code, system, id, bucket);
 
 CREATE TABLE idx_reference (
     bucket      BIGINT  NOT NULL,
@@ -72,7 +74,7 @@ CREATE TABLE idx_reference (
     target_id   TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (bucket, kind, id, param, target_id, target_kind)
 );
-CREATE INDEX idx_reference_value ON idx_reference (kind, param, target_id, target_kind, bucket, id);
+CREATE INDEX idx_reference_value ON idx_reference (kind, param, target_id, target_kind, id, bucket);
 
 CREATE TABLE idx_date (
     bucket      BIGINT  NOT NULL,
@@ -93,7 +95,7 @@ CREATE TABLE idx_text (
     exact       TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (bucket, kind, id, param, folded, exact)
 );
-CREATE INDEX idx_text_value ON idx_text (kind, param, folded, bucket, id);
+CREATE INDEX idx_text_value ON idx_text (kind, param, folded, id, bucket);
 
 CREATE TABLE idx_uri (
     bucket      BIGINT  NOT NULL,
@@ -103,7 +105,7 @@ CREATE TABLE idx_uri (
     uri         TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (bucket, kind, id, param, uri)
 );
-CREATE INDEX idx_uri_value ON idx_uri (kind, param, uri, bucket, id);
+CREATE INDEX idx_uri_value ON idx_uri (kind, param, uri, id, bucket);
 
 CREATE TABLE idx_number (
     bucket      BIGINT  NOT NULL,

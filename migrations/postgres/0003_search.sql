@@ -21,4 +21,4 @@ CREATE TABLE idx_composite (
     b_high      DOUBLE PRECISION NOT NULL,
     PRIMARY KEY (bucket, kind, id, param, a_code, a_system, a_low, a_high, b_code, b_system, b_low, b_high)
 );
-CREATE INDEX idx_composite_value ON idx_composite (kind, param, a_code, bucket, id);
+CREATE INDEX idx_composite_value ON idx_composite (kind, param, a_code, id, bucket);

@@ -39,7 +39,7 @@ CREATE TABLE further_patient (
     id          TEXT NOT NULL,
     patient     TEXT NOT NULL,
     PRIMARY KEY (bucket, kind, id, patient)
-);
+) WITHOUT ROWID;
 CREATE INDEX further_patient_who ON further_patient (patient, bucket);
 
 -- Security labels that consent may ask for, the confidentiality codes (resource.rank) aside.
@@ -50,8 +50,10 @@ CREATE TABLE label (
     system      TEXT NOT NULL,
     code        TEXT NOT NULL,
     PRIMARY KEY (bucket, kind, id, system, code)
-);
+) WITHOUT ROWID;
 
+-- The indexes by value end in the id, which grows with time: what many resources share (a status, a category) is added
+-- at one end, on a page that a whole commit shares, and not at a person's place among all others.
 CREATE TABLE idx_token (
     bucket      INTEGER  NOT NULL,
     kind        TEXT NOT NULL,
@@ -61,7 +63,7 @@ CREATE TABLE idx_token (
     code        TEXT NOT NULL,
     PRIMARY KEY (bucket, kind, id, param, code, system)
 ) WITHOUT ROWID;
-CREATE INDEX idx_token_value ON idx_token (kind, param, code, system, bucket, id);
+CREATE INDEX idx_token_value ON idx_token (kind, param, code, system, id, bucket);
 
 CREATE TABLE idx_reference (
     bucket      INTEGER  NOT NULL,
@@ -72,7 +74,7 @@ CREATE TABLE idx_reference (
     target_id   TEXT NOT NULL,
     PRIMARY KEY (bucket, kind, id, param, target_id, target_kind)
 ) WITHOUT ROWID;
-CREATE INDEX idx_reference_value ON idx_reference (kind, param, target_id, target_kind, bucket, id);
+CREATE INDEX idx_reference_value ON idx_reference (kind, param, target_id, target_kind, id, bucket);
 
 CREATE TABLE idx_date (
     bucket      INTEGER  NOT NULL,
@@ -93,7 +95,7 @@ CREATE TABLE idx_text (
     exact       TEXT NOT NULL,
     PRIMARY KEY (bucket, kind, id, param, folded, exact)
 ) WITHOUT ROWID;
-CREATE INDEX idx_text_value ON idx_text (kind, param, folded, bucket, id);
+CREATE INDEX idx_text_value ON idx_text (kind, param, folded, id, bucket);
 
 CREATE TABLE idx_uri (
     bucket      INTEGER  NOT NULL,
@@ -103,7 +105,7 @@ CREATE TABLE idx_uri (
     uri         TEXT NOT NULL,
     PRIMARY KEY (bucket, kind, id, param, uri)
 ) WITHOUT ROWID;
-CREATE INDEX idx_uri_value ON idx_uri (kind, param, uri, bucket, id);
+CREATE INDEX idx_uri_value ON idx_uri (kind, param, uri, id, bucket);
 
 CREATE TABLE idx_number (
     bucket      INTEGER  NOT NULL,
@@ -131,7 +133,7 @@ CREATE TABLE id_bucket (
     id          TEXT NOT NULL,
     bucket      INTEGER  NOT NULL,
     PRIMARY KEY (kind, id)
-);
+) WITHOUT ROWID;
 
 -- A person's policy epoch: it moves with every write that the person's decisions read or that they decide about, so
 -- that of two such writes at once the second sees what the first one left.
@@ -140,7 +142,7 @@ CREATE TABLE epoch (
     patient     TEXT NOT NULL,
     epoch       INTEGER  NOT NULL,
     PRIMARY KEY (bucket, patient)
-);
+) WITHOUT ROWID;
 
 -- A Task with an owner, and where its disclosure stands.
 CREATE TABLE referral (
@@ -208,7 +210,7 @@ CREATE TABLE record_party (
     patient     TEXT,
     at          INTEGER  NOT NULL,
     PRIMARY KEY (bucket, record, partner)
-);
+) WITHOUT ROWID;
 CREATE INDEX record_party_recent ON record_party (partner, at);
 
 CREATE TABLE chain (
@@ -225,7 +227,7 @@ CREATE TABLE unchained (
     record      TEXT NOT NULL,
     at          INTEGER  NOT NULL,
     PRIMARY KEY (bucket, record)
-);
+) WITHOUT ROWID;
 
 -- Partners, clients, users, keys and imported packages, as documents.
 CREATE TABLE registry (

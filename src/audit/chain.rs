@@ -33,7 +33,9 @@ pub struct Verifier {
 pub fn hash(previous: &str, number: i64, record: &str, at: Instant, body: &str) -> String {
     // Newlines cannot occur in what stands before the body, so no two contents give the same text.
     let text = format!("{previous}\n{number}\n{record}\n{}\n{body}", at.0);
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    let digest = digest(&SHA256, text.as_bytes());
+    digest.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl Verifier {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::fhir::Instant;
 
@@ -34,29 +35,34 @@ impl Verdict {
 }
 
 /// Something that was shown, stored or sent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Disclosure {
     /// `CarePlan/7`.
     pub key: String,
     pub version: i64,
     /// The other partner whom it concerns: whose data it is, or to whom it is referred.
     pub party: String,
-    pub patient: Option<String>,
     /// `own`, `directory`, `consent`, `written`, `referred`, `delivered`.
     pub why: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patient: Option<String>,
     /// What a decision said, when there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Value>,
 }
 
 /// Something asked for by name that was not shown, or a referral that is held.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Refusal {
     pub key: String,
-    pub patient: Option<String>,
-    /// The other partner whom it concerns: whose data it is, or who does not get it.
-    pub party: Option<String>,
     /// `unknown`, `no-consent`, `deny`, `held`, …
     pub why: String,
+    /// The other partner whom it concerns: whose data it is, or who does not get it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub party: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patient: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Value>,
 }
 
@@ -130,57 +136,47 @@ impl Record {
 
     /// The bytes that are stored and chained.
     pub fn body(&self) -> String {
-        let mut body = json!({
-            "id": self.id,
-            "at": self.at.to_string(),
-            "request": self.request_id,
-            "partner": self.partner,
-            "subject": self.subject,
-            "purposes": self.purposes,
-            "interaction": self.interaction,
-            "target": self.target,
-            "verdict": self.verdict().text(),
-        });
-        let mut put = |name: &str, value: Value| body[name] = value;
-        if !self.parameters.is_empty() {
-            put("parameters", json!(self.parameters));
-        }
-        if let Some(patient) = self.patient() {
-            put("patient", json!(patient));
-        }
-        if let Some(patient) = &self.patient {
-            put("asked", json!(patient));
-        }
-        if !self.released.is_empty() {
-            let released = self.released.iter().map(|shown| {
-                let mut entry =
-                    json!({"key": shown.key, "version": shown.version, "party": shown.party, "why": shown.why});
-                if let Some(patient) = &shown.patient {
-                    entry["patient"] = json!(patient);
-                }
-                if let Some(decision) = &shown.decision {
-                    entry["decision"] = decision.clone();
-                }
-                entry
-            });
-            put("released", released.collect());
-        }
-        if !self.refused.is_empty() {
-            let refused = self.refused.iter().map(|refusal| {
-                let mut entry = json!({"key": refusal.key, "why": refusal.why});
-                if let Some(party) = &refusal.party {
-                    entry["party"] = json!(party);
-                }
-                if let Some(patient) = &refusal.patient {
-                    entry["patient"] = json!(patient);
-                }
-                if let Some(decision) = &refusal.decision {
-                    entry["decision"] = decision.clone();
-                }
-                entry
-            });
-            put("refused", refused.collect());
-        }
-        body.to_string()
+        let written = Written {
+            id: &self.id,
+            at: self.at.to_string(),
+            request: &self.request_id,
+            partner: &self.partner,
+            subject: &self.subject,
+            purposes: &self.purposes,
+            interaction: self.interaction,
+            target: &self.target,
+            verdict: self.verdict().text(),
+            parameters: &self.parameters,
+            patient: self.patient(),
+            asked: self.patient.as_deref(),
+            released: &self.released,
+            refused: &self.refused,
+        };
+        // Nothing of it can fail to be written as JSON.
+        serde_json::to_string(&written).unwrap_or_default()
     }
+}
+
+/// The members of a record's body, in their order.
+#[derive(Serialize)]
+struct Written<'a> {
+    id: &'a str,
+    at: String,
+    request: &'a str,
+    partner: &'a str,
+    subject: &'a str,
+    purposes: &'a [String],
+    interaction: &'a str,
+    target: &'a str,
+    verdict: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    parameters: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patient: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Disclosure]>::is_empty")]
+    released: &'a [Disclosure],
+    #[serde(skip_serializing_if = "<[Refusal]>::is_empty")]
+    refused: &'a [Refusal],
 }

@@ -62,6 +62,11 @@ impl Facts {
         }
     }
 
+    /// As [`Facts::patients`], for who asks nothing else of a resource.
+    pub fn patients_of(resource: &Resource) -> BTreeSet<String> {
+        patients(resource)
+    }
+
     pub fn key(&self) -> &str {
         &self.key
     }

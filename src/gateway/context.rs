@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_lc_rs::digest::{SHA256, digest};
 use uuid::{NoContext, Timestamp, Uuid};
 
-use crate::auth::{Claims, KeySets, Keys, Use};
+use crate::auth::{Caller, Claims, KeySets, Keys, Use};
 use crate::config::Config;
 use crate::fhir::search::{Fact, Params, Reading};
 use crate::fhir::{Instant, Zone};
@@ -26,11 +26,19 @@ pub struct Context {
     pub key_sets: KeySets,
     pub clock: Clock,
     pub ids: Ids,
-    clients: Mutex<HashMap<String, (Instant, Client)>>,
+    clients: Mutex<HashMap<String, (Instant, Arc<Client>)>>,
     partners: Mutex<Option<(Instant, Arc<Vec<Partner>>)>>,
-    tokens: Mutex<HashMap<[u8; 32], Claims>>,
+    tokens: Mutex<HashMap<[u8; 32], Arc<Known>>>,
+    /// The second and the bucket of the records that are about nobody's write: see [`Context::log_bucket`].
+    log_at: AtomicI64,
     /// The CapabilityStatement and its like by the address they were asked at; few, since a Host can be anything.
     statements: Mutex<HashMap<String, Arc<String>>>,
+}
+
+/// A token that was verified, and whom it makes.
+pub struct Known {
+    pub claims: Claims,
+    pub caller: Option<Caller>,
 }
 
 /// Time is asked for here and nowhere else.
@@ -121,7 +129,7 @@ impl Context {
         }
         let zone = config.zone()?;
         let key_sets = KeySets::new()?;
-        let (clients, partners, tokens, statements) = Default::default();
+        let (clients, partners, tokens, log_at, statements) = Default::default();
         Ok(Context {
             store,
             profiles,
@@ -135,6 +143,7 @@ impl Context {
             clients,
             partners,
             tokens,
+            log_at,
             statements,
         })
     }
@@ -154,6 +163,18 @@ impl Context {
             strict,
             now: self.now(),
         }
+    }
+
+    /// The bucket of the records that belong to no write: drawn by chance, and another one each second, so that those
+    /// of one commit lie beside each other and those of all nodes everywhere.
+    pub fn log_bucket(&self, at: Instant) -> i64 {
+        let drawn = self.log_at.load(Ordering::Relaxed);
+        if drawn != 0 && drawn.div_euclid(BUCKETS) == at.as_secs() {
+            return drawn.rem_euclid(BUCKETS);
+        }
+        let bucket = self.ids.bucket(at);
+        self.log_at.store(at.as_secs() * BUCKETS + bucket, Ordering::Relaxed);
+        bucket
     }
 
     pub async fn partner(&self, id: &str) -> Result<Option<Partner>, Fault> {
@@ -195,22 +216,23 @@ impl Context {
         locked(&self.clients).clear();
     }
 
-    /// The claims of an access token of ours that is still good. A signature is verified once; after that the
+    /// An access token of ours that is still good. A signature is verified once; after that the
     /// token's hash is known.
-    pub fn access(&self, token: &str) -> Option<Claims> {
+    pub fn access(&self, token: &str) -> Option<Arc<Known>> {
         let now = self.now();
         let hash: [u8; 32] = digest(&SHA256, token.as_bytes()).as_ref().try_into().ok()?;
         let kept = locked(&self.tokens).get(&hash).cloned();
-        if let Some(claims) = kept {
-            return Some(claims).filter(|claims| claims.exp > now.as_secs());
+        if let Some(known) = kept {
+            return Some(known).filter(|known| known.claims.exp > now.as_secs());
         }
         let claims = Claims::verify(token, Use::Access, &self.keys, now)?;
+        let known = Arc::new(Known { caller: Caller::client(&claims), claims });
         let mut tokens = locked(&self.tokens);
         if tokens.len() >= KEPT_MAX {
             tokens.clear();
         }
-        tokens.insert(hash, claims.clone());
-        Some(claims)
+        tokens.insert(hash, known.clone());
+        Some(known)
     }
 
     pub async fn user(&self, id: &str) -> Result<Option<User>, Fault> {
@@ -218,7 +240,7 @@ impl Context {
     }
 
     /// A registered client that was not revoked.
-    pub async fn client(&self, id: &str) -> Result<Option<Client>, Fault> {
+    pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, Fault> {
         let now = self.now();
         let kept = locked(&self.clients).get(id).cloned();
         if let Some((at, client)) = kept
@@ -226,7 +248,7 @@ impl Context {
         {
             return Ok(Some(client).filter(|client| !client.revoked));
         }
-        let found: Option<Client> = read(self.store.document("client", id).await?);
+        let found: Option<Arc<Client>> = read(self.store.document("client", id).await?).map(Arc::new);
         let mut clients = locked(&self.clients);
         if clients.len() >= KEPT_MAX {
             clients.clear();

@@ -143,7 +143,8 @@ async fn page(
                 id: stored.id.clone(),
                 version: stored.version,
             };
-            let current = Stored { holder: kept.holder, ..stored.clone() };
+            let mut current = stored.clone();
+            current.holder = kept.holder;
             let by_right = leave.is_by_right(&current);
             if let Some(leaving) = leave.let_out(stored, by_right).await? {
                 if entries.len() == count {

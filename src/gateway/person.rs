@@ -59,8 +59,8 @@ pub fn is_control(kind: &str) -> bool {
 
 /// The ids of the patients whom a resource is about, the first one giving it its bucket.
 pub fn patients(resource: &Resource) -> Vec<String> {
-    let facts = Facts::of(resource, &World::default());
-    facts.patients().iter().filter_map(|key| key.strip_prefix("Patient/")).map(str::to_string).collect()
+    let named = Facts::patients_of(resource);
+    named.iter().filter_map(|key| key.strip_prefix("Patient/")).map(str::to_string).collect()
 }
 
 /// The grounds for one resource: those of everyone it names.
@@ -208,17 +208,12 @@ pub async fn reach(
     let decided: Vec<&str> =
         kinds.iter().map(String::as_str).filter(|kind| !is_directory(kind) && !is_control(kind)).collect();
     if decided.is_empty() {
-        return Ok((own(ctx, &asking.partner).await?, Grounds::build(ctx, &[], Vec::new())));
+        return own_alone(ctx, asking, false).await;
     }
-    let (patients, withheld) = match patient {
-        Some(patient) => {
-            let mut patients = vec![patient.to_string()];
-            patients.extend(ctx.store.named_beside(&decided, patient, ctx.config.consent.people_max).await?);
-            (patients, false)
-        }
-        None => people(ctx, asking).await?,
-    };
-    reach_of(ctx, asking, patients, withheld).await
+    match patient {
+        Some(patient) => about(ctx, asking, &decided, patient).await,
+        None => reach_of_all(ctx, asking).await,
+    }
 }
 
 /// What the asker may see of any type, of everybody.
@@ -229,9 +224,7 @@ pub async fn reach_of_all(ctx: &Context, asking: &Asking) -> Result<(Reach, Grou
 
 /// What the asker may see of any type that names one person.
 pub async fn reach_of_one(ctx: &Context, asking: &Asking, patient: &str) -> Result<(Reach, Grounds), Fault> {
-    let mut patients = vec![patient.to_string()];
-    patients.extend(ctx.store.named_beside(&[], patient, ctx.config.consent.people_max).await?);
-    reach_of(ctx, asking, patients, false).await
+    about(ctx, asking, &[], patient).await
 }
 
 /// What the asker may see of any type, of these people and of the directory.
@@ -241,12 +234,45 @@ pub async fn reach_of(
     patients: Vec<String>,
     withheld: bool,
 ) -> Result<(Reach, Grounds), Fault> {
-    let own = own(ctx, &asking.partner).await?;
     let rows = rows_of(ctx, &patients).await?;
-    if default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent") {
-        // Nobody has said anything: there is nothing to work out, and nothing but one's own to see.
-        return Ok((own.over(Vec::new(), withheld), Grounds::build(ctx, &[], Vec::new())));
+    if is_silent(ctx, &rows) {
+        return own_alone(ctx, asking, withheld).await;
     }
+    share(ctx, asking, patients, rows, withheld).await
+}
+
+/// What the asker may see of one person, in these types or, without any, in all.
+async fn about(ctx: &Context, asking: &Asking, kinds: &[&str], patient: &str) -> Result<(Reach, Grounds), Fault> {
+    let mut rows = ctx.store.grounds(patient).await?;
+    if is_silent(ctx, &rows) {
+        // Everyone whom a resource names must permit (R11), and this one is named in all that is searched.
+        return own_alone(ctx, asking, false).await;
+    }
+    let beside = ctx.store.named_beside(kinds, patient, ctx.config.consent.people_max).await?;
+    rows.extend(rows_of(ctx, &beside).await?);
+    let patients = std::iter::once(patient.to_string()).chain(beside).collect();
+    share(ctx, asking, patients, rows, false).await
+}
+
+/// Under `deny`, where nobody has said anything there is nothing to work out, and nothing but one's own to see.
+fn is_silent(ctx: &Context, rows: &[Stored]) -> bool {
+    default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent")
+}
+
+async fn own_alone(ctx: &Context, asking: &Asking, withheld: bool) -> Result<(Reach, Grounds), Fault> {
+    let own = own(ctx, &asking.partner).await?;
+    Ok((own.over(Vec::new(), withheld), Grounds::build(ctx, &[], Vec::new())))
+}
+
+/// What each of these people permits.
+async fn share(
+    ctx: &Context,
+    asking: &Asking,
+    patients: Vec<String>,
+    rows: Vec<Stored>,
+    withheld: bool,
+) -> Result<(Reach, Grounds), Fault> {
+    let own = own(ctx, &asking.partner).await?;
     let grounds = Grounds::build(ctx, &ctx.partners().await?, rows);
     let mut shares = Vec::new();
     for patient in patients {

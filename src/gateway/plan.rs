@@ -216,11 +216,11 @@ async fn revised(
     mut resource: Resource,
 ) -> Result<Planned, Error> {
     let roles = roles(ctx, caller, &current, &resource).await?;
-    let stored = current.resource();
+    let stored = current.as_resource();
     let own = current.origin == caller.partner() || caller.way() == Way::Operator;
     let by_role = current.kind == "Task" && (roles.requester || roles.target);
     let mut corrects = false;
-    if let Some(stored) = stored.as_ref().filter(|_| !own && !by_role) {
+    if let Some(stored) = stored.filter(|_| !own && !by_role) {
         // Somebody else's resource, under a permit that lists the action: an absent action never gives it (rules.md 7).
         let decision =
             person::grounds_for(ctx, stored).await?.decide(ctx, &Asking::new(caller, Action::Correct), stored);
@@ -240,10 +240,10 @@ async fn revised(
 /// a Task, whose person it is about, the labels that are never lowered.
 pub fn judge(caller: &Caller, one: &mut Planned) {
     let current = one.current.as_ref().filter(|current| !current.deleted);
-    let Some(stored) = current.and_then(Stored::resource) else { return };
+    let Some(stored) = current.and_then(Stored::as_resource) else { return };
     let Some(mut resource) = one.resource.take() else { return };
     if one.kind == "Task" {
-        let view = one.view.as_ref().unwrap_or(&stored);
+        let view = one.view.as_ref().unwrap_or(stored);
         one.broken = transition::check_change(view, &resource, one.roles);
         if !one.roles.requester {
             let (version, updated_at) = (resource.version(), resource.updated_at());
@@ -253,12 +253,12 @@ pub fn judge(caller: &Caller, one: &mut Planned) {
         }
     }
     let own = one.origin == caller.partner() || caller.way() == Way::Operator;
-    if !own && person::patients(&resource) != person::patients(&stored) {
+    if !own && person::patients(&resource) != person::patients(stored) {
         let text =
             format!("`{}` is about the person that its origin says: another partner does not change that", one.kind);
         one.broken.push(Issue::error("business-rule", "person-not-yours", text).at(one.kind.clone()));
     }
-    resource.keep_labels(&stored);
+    resource.keep_labels(stored);
     one.resource = Some(resource);
 }
 
@@ -299,8 +299,8 @@ pub async fn find(
 
 /// What the caller is to a Task: T is the owner's partner, the one that employs the owner, or the one that claims.
 async fn roles(ctx: &Context, caller: &Caller, current: &Stored, new: &Resource) -> Result<Roles, Error> {
-    let owner = match current.resource().filter(|_| current.kind == "Task") {
-        Some(task) => referral::owner(ctx, &task).await?,
+    let owner = match current.as_resource().filter(|_| current.kind == "Task") {
+        Some(task) => referral::owner(ctx, task).await?,
         None => None,
     };
     let claims = current.kind == "Task"

@@ -184,14 +184,19 @@ impl Seen {
 
     /// As this caller sees it.
     pub(super) fn version(self, caller: &Caller) -> Result<Version, Error> {
-        let Stored { kind, id, version, updated_at, deleted, .. } = self.stored.clone();
+        let Seen { mut stored, decision, .. } = self;
+        let body = match &decision {
+            _ if stored.deleted => None,
+            None => {
+                let body = std::mem::take(&mut stored.body);
+                by_right(caller.partner(), stored.right(), body)
+            }
+            Some(decision) => stored.resource().and_then(|resource| release(decision, resource)),
+        };
+        let Stored { kind, id, version, updated_at, deleted, .. } = stored;
         if deleted {
             return Ok(Version { kind, id, version, updated_at, body: None });
         }
-        let body = match &self.decision {
-            None => by_right(caller.partner(), self.stored.right(), self.stored.body.clone()),
-            Some(decision) => self.stored.resource().and_then(|resource| release(decision, resource)),
-        };
         match body {
             Some(body) => Ok(Version { kind, id, version, updated_at, body: Some(body) }),
             None => Err(Error::unknown(&kind, &id)),

@@ -24,7 +24,7 @@ pub fn start(
 ) -> audit::Record {
     let at = ctx.now();
     audit::Record {
-        id: ctx.ids.in_bucket(ctx.ids.bucket(at), at),
+        id: ctx.ids.in_bucket(ctx.log_bucket(at), at),
         at,
         request_id: request.id.clone(),
         partner: caller.partner().to_string(),

@@ -168,20 +168,20 @@ pub async fn caller(ctx: &Context, authorization: Option<&str>) -> Result<Caller
         Error::one(No::Unauthenticated, Issue::error("login", "token", text))
     };
     let token = authorization.and_then(|text| text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer ")));
-    let claims = ctx.access(token.ok_or_else(denied)?.trim()).ok_or_else(denied)?;
+    let known = ctx.access(token.ok_or_else(denied)?.trim()).ok_or_else(denied)?;
     // A revoked client's tokens die with it.
-    let client = ctx.client(&claims.sub).await?.ok_or_else(denied)?;
-    if client.partner != claims.partner {
+    let client = ctx.client(&known.claims.sub).await?.ok_or_else(denied)?;
+    if client.partner != known.claims.partner {
         return Err(denied());
     }
-    Caller::client(&claims).ok_or_else(denied)
+    known.caller.clone().ok_or_else(denied)
 }
 
 /// Whether an access token is good, and for what (RFC 7662); `None` says nothing about why not.
 pub async fn introspect(ctx: &Context, token: &str) -> Result<Option<Claims>, Fault> {
-    let Some(claims) = ctx.access(token) else { return Ok(None) };
-    let client = ctx.client(&claims.sub).await?;
-    Ok(client.filter(|client| client.partner == claims.partner).map(|_| claims))
+    let Some(known) = ctx.access(token) else { return Ok(None) };
+    let client = ctx.client(&known.claims.sub).await?;
+    Ok(client.filter(|client| client.partner == known.claims.partner).map(|_| known.claims.clone()))
 }
 
 /// How long a session of the console lasts.

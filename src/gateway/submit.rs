@@ -109,7 +109,8 @@ pub async fn submit(
     loop {
         tries -= 1;
         match once(ctx, caller, request, interaction, &asked).await {
-            Err(Error::No(No::Conflict, _)) if tries > 0 => {}
+            // Who was first may still wait for the disk: an empty write is on disk when theirs is, and then it is seen.
+            Err(Error::No(No::Conflict, _)) if tries > 0 => ctx.store.begin().await?.commit().await?,
             Err(Error::No(no @ (No::Unknown | No::NotYours), issues)) => {
                 refused(ctx, caller, request, interaction, &asked, no).await?;
                 return Err(Error::No(no, issues));
@@ -245,8 +246,8 @@ async fn check(
             Err(outcome) => found.extend(outcome.0.iter().cloned()),
         }
         if !found.iter().any(|issue| issue.severity == Severity::Error) {
-            let before = one.current.as_ref().and_then(Stored::resource);
-            found.extend(targets.check(ctx, caller, request, resource, before.as_ref()).await?);
+            let before = one.current.as_ref().and_then(Stored::as_resource);
+            found.extend(targets.check(ctx, caller, request, resource, before).await?);
         }
         let (errors, notes): (Vec<Issue>, Vec<Issue>) =
             found.into_iter().partition(|issue| issue.severity == Severity::Error);
@@ -343,7 +344,7 @@ async fn store(
         updated_at: resource.updated_at().unwrap_or(Instant(0)),
         done: if one.is_new() { Done::Created } else { Done::Updated },
         by_criteria: false,
-        body: Some(resource.value().to_string()),
+        body: Some(valid.text().to_string()),
         outcome: Outcome(std::mem::take(&mut one.notes)),
     })
 }

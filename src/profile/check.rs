@@ -1,20 +1,28 @@
 //! The verdict on a resource, and the receipt for one that passed.
 
+use std::sync::OnceLock;
+
 use crate::fhir::{Outcome, Resource};
 
 use super::Profiles;
 use super::walk::Walk;
 
 /// A resource that passed its base definition and the profiles it claims. Made only here.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Valid {
     resource: Resource,
     warnings: Outcome,
+    text: OnceLock<String>,
 }
 
 impl Valid {
     pub fn resource(&self) -> &Resource {
         &self.resource
+    }
+
+    /// The bytes that are stored and answered, written once.
+    pub fn text(&self) -> &str {
+        self.text.get_or_init(|| self.resource.value().to_string())
     }
 
     pub fn into_resource(self) -> Resource {
@@ -34,7 +42,7 @@ impl Profiles {
     /// Every problem at once, warnings included, when at least one is an error.
     pub fn check(&self, resource: Resource, also: &[String]) -> Result<Valid, Outcome> {
         let warnings = self.examine(&resource, also);
-        if warnings.has_errors() { Err(warnings) } else { Ok(Valid { resource, warnings }) }
+        if warnings.has_errors() { Err(warnings) } else { Ok(Valid { resource, warnings, text: OnceLock::new() }) }
     }
 
     /// Everything there is to say, errors or not.

@@ -36,11 +36,7 @@ impl Tx {
 
     /// As [`super::Store::search`], at most `limit` rows, seeing what this transaction and those before it wrote.
     pub async fn search(&mut self, query: &Query, within: &Reach, limit: usize) -> Result<Vec<Stored>, Fault> {
-        let bucket = match query.patient() {
-            Some(patient) => self.bucket_of("Patient", patient).await?,
-            None => None,
-        };
-        let sql = matching(Sql::new("SELECT ").push(Stored::columns()), query, within, bucket);
+        let sql = matching(Sql::new("SELECT ").push(Stored::columns()), query, within);
         let sql = sql.push(" ORDER BY r.id LIMIT ").bind(limit as i64);
         Ok(self.inner.fetch(sql).await?.into_iter().map(Stored::of).collect())
     }

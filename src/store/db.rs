@@ -70,11 +70,15 @@ impl Row {
         }
     }
 
-    /// Takes the text out, for long bodies.
+    /// Takes the text out, so that no row is copied twice.
     pub fn take_text(&mut self, at: usize) -> String {
+        self.take_maybe_text(at).unwrap_or_default()
+    }
+
+    pub fn take_maybe_text(&mut self, at: usize) -> Option<String> {
         match self.0.get_mut(at).map(|cell| std::mem::replace(cell, Cell::Null)) {
-            Some(Cell::Text(value)) => value,
-            _ => String::new(),
+            Some(Cell::Text(value)) => Some(value),
+            _ => None,
         }
     }
 }
@@ -140,6 +144,21 @@ impl Db {
         }
     }
 
+    /// One statement that is a transaction by itself; on return it is on disk.
+    pub async fn execute(&self, sql: Sql) -> Result<u64, Fault> {
+        match self {
+            Db::Sqlite { file, .. } => {
+                let mut alone = file.begin().await?;
+                let changed = alone.execute(&sql)?;
+                alone.commit().await.map(|()| changed)
+            }
+            Db::Postgres(pool) => {
+                let mut connection = pool.acquire().await.map_err(Fault::of("write"))?;
+                postgres::execute(&mut connection, sql).await
+            }
+        }
+    }
+
     pub async fn begin(&self) -> Result<Transaction, Fault> {
         match self {
             Db::Sqlite { file, .. } => file.begin().await.map(Transaction::Sqlite),
@@ -164,11 +183,12 @@ impl Transaction {
         }
     }
 
-    /// Where writers share a commit, the word on whether this one's is on disk.
-    pub fn outcome(&self) -> Option<tokio::sync::watch::Receiver<Option<bool>>> {
+    /// Where writers share a commit, has others told whether this one's is on disk.
+    pub fn tell(&self, waiting: Vec<tokio::sync::oneshot::Sender<bool>>) {
         match self {
-            Transaction::Sqlite(savepoint) => savepoint.outcome(),
-            Transaction::Postgres(_) => None,
+            Transaction::Sqlite(savepoint) => savepoint.tell(waiting),
+            // Each commits by itself: nobody waits for somebody else's.
+            Transaction::Postgres(_) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::consent::Reach;
 use crate::fhir::{Instant, Interval};
 
-use super::resource::{Stored, buckets};
+use super::resource::{Stored, of_person};
 use super::sql::Sql;
 use super::{Fault, Store, reach};
 
@@ -37,14 +37,12 @@ impl Store {
         behind: Option<&RecordPlace>,
         limit: usize,
     ) -> Result<Vec<Stored>, Fault> {
-        let home = self.bucket_of("Patient", of.patient).await?.unwrap_or(-1);
+        let kinds: Vec<&str> = of.kinds.iter().map(String::as_str).collect();
         let sql = Sql::new("SELECT ").push(Stored::columns()).push(" FROM ");
-        // CROSS keeps SQLite to the one or two buckets where the person's rows lie.
-        let sql = buckets(sql, home, of.patient).push(" home CROSS JOIN resource r WHERE r.bucket = home.bucket");
-        let sql = sql.push(" AND r.deleted = 0 AND (r.patient = ").bind(of.patient);
-        let sql = sql.push(" OR EXISTS (SELECT 1 FROM further_patient f WHERE f.bucket = r.bucket");
-        let sql = sql.push(" AND f.kind = r.kind AND f.id = r.id AND f.patient = ").bind(of.patient).push("))");
-        let mut sql = reach::visible_of(sql.push(" AND "), within, of.kinds.iter().map(String::as_str));
+        // CROSS keeps SQLite to the person's rows.
+        let sql = of_person(sql, of.patient, &kinds).push(" p CROSS JOIN resource r WHERE r.bucket = p.bucket");
+        let sql = sql.push(" AND r.kind = p.kind AND r.id = p.id AND r.deleted = 0");
+        let mut sql = reach::visible_of(sql.push(" AND "), within, kinds);
         if let Some(since) = of.since {
             sql = sql.push(" AND r.updated_at >= ").bind(since.0);
         }

@@ -12,110 +12,159 @@ use super::sql::{Bind, Sql};
 /// Rows of one INSERT: enough to save round trips, few enough for the placeholders of either database.
 const CHUNK: usize = 100;
 
-const TABLES: [&str; 10] = [
-    "DELETE FROM idx_token",
-    "DELETE FROM idx_reference",
-    "DELETE FROM idx_date",
-    "DELETE FROM idx_text",
-    "DELETE FROM idx_uri",
-    "DELETE FROM idx_number",
-    "DELETE FROM idx_quantity",
-    "DELETE FROM idx_composite",
-    "DELETE FROM label",
-    "DELETE FROM further_patient",
-];
+/// Rows of one resource in one table that are compared with those that are there; beyond it all are written anew.
+const COMPARED: usize = 500;
 
-pub(super) async fn erase(tx: &mut Transaction, bucket: i64, kind: &str, id: &str) -> Result<(), Fault> {
-    for delete in TABLES {
-        let sql = Sql::new(delete).push(" WHERE bucket = ").bind(bucket).push(" AND kind = ").bind(kind);
-        tx.execute(sql.push(" AND id = ").bind(id)).await?;
+/// One table of rows beside a resource: how to take some away, what tells them apart, how to add some.
+struct Table {
+    delete: &'static str,
+    columns: &'static str,
+    insert: &'static str,
+}
+
+const TOKEN: Table = Table {
+    delete: "DELETE FROM idx_token",
+    columns: "(param, system, code)",
+    insert: "INSERT INTO idx_token (bucket, kind, id, param, system, code) VALUES ",
+};
+const REFERENCE: Table = Table {
+    delete: "DELETE FROM idx_reference",
+    columns: "(param, target_kind, target_id)",
+    insert: "INSERT INTO idx_reference (bucket, kind, id, param, target_kind, target_id) VALUES ",
+};
+const DATE: Table = Table {
+    delete: "DELETE FROM idx_date",
+    columns: "(param, start_at, end_at)",
+    insert: "INSERT INTO idx_date (bucket, kind, id, param, start_at, end_at) VALUES ",
+};
+const TEXT: Table = Table {
+    delete: "DELETE FROM idx_text",
+    columns: "(param, folded, exact)",
+    insert: "INSERT INTO idx_text (bucket, kind, id, param, folded, exact) VALUES ",
+};
+const URI: Table = Table {
+    delete: "DELETE FROM idx_uri",
+    columns: "(param, uri)",
+    insert: "INSERT INTO idx_uri (bucket, kind, id, param, uri) VALUES ",
+};
+const NUMBER: Table = Table {
+    delete: "DELETE FROM idx_number",
+    columns: "(param, value)",
+    insert: "INSERT INTO idx_number (bucket, kind, id, param, value) VALUES ",
+};
+const QUANTITY: Table = Table {
+    delete: "DELETE FROM idx_quantity",
+    columns: "(param, value, system, code)",
+    insert: "INSERT INTO idx_quantity (bucket, kind, id, param, value, system, code) VALUES ",
+};
+const COMPOSITE: Table = Table {
+    delete: "DELETE FROM idx_composite",
+    columns: "(param, a_system, a_code, a_low, a_high, b_system, b_code, b_low, b_high)",
+    insert: "INSERT INTO idx_composite (bucket, kind, id, param, a_system, a_code, a_low, a_high, b_system, b_code, b_low, b_high) VALUES ",
+};
+const LABEL: Table = Table {
+    delete: "DELETE FROM label",
+    columns: "(system, code)",
+    insert: "INSERT INTO label (bucket, kind, id, system, code) VALUES ",
+};
+const FURTHER: Table = Table {
+    delete: "DELETE FROM further_patient",
+    columns: "patient",
+    insert: "INSERT INTO further_patient (bucket, kind, id, patient) VALUES ",
+};
+const TABLES: [&Table; 10] = [&TOKEN, &REFERENCE, &DATE, &TEXT, &URI, &NUMBER, &QUANTITY, &COMPOSITE, &LABEL, &FURTHER];
+
+/// The key that all rows of a resource begin with.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a> {
+    pub bucket: i64,
+    pub kind: &'a str,
+    pub id: &'a str,
+}
+
+pub(super) async fn erase(tx: &mut Transaction, key: Key<'_>) -> Result<(), Fault> {
+    for table in TABLES {
+        tx.execute(key.rows(table.delete)).await?;
     }
     Ok(())
 }
 
-pub(super) async fn write(tx: &mut Transaction, kind: &str, id: &str, place: &Place) -> Result<(), Fault> {
-    let key = || [Bind::from(place.bucket), Bind::from(kind), Bind::from(id)];
-    let rows = |pick: &dyn Fn(&IndexValue) -> Option<Vec<Bind>>| -> Vec<Vec<Bind>> {
-        let entries = place.entries.iter();
-        entries
-            .filter_map(|entry| {
-                let values = pick(&entry.value)?;
-                Some(key().into_iter().chain([Bind::from(entry.param.as_str())]).chain(values).collect())
-            })
-            .collect()
-    };
-    let text = |text: &String| Bind::from(text.as_str());
+/// Writes the rows of a new resource.
+pub(super) async fn write(tx: &mut Transaction, key: Key<'_>, place: &Place) -> Result<(), Fault> {
+    for (table, rows) in rows(place) {
+        insert(tx, key, table, rows).await?;
+    }
+    Ok(())
+}
 
-    let tokens = rows(&|value| match value {
-        IndexValue::Token { system, code } => Some(vec![text(system), text(code)]),
-        _ => None,
-    });
-    insert(tx, "INSERT INTO idx_token (bucket, kind, id, param, system, code) VALUES ", tokens).await?;
-
-    let references = rows(&|value| match value {
-        IndexValue::Reference { kind, id } => Some(vec![text(kind), text(id)]),
-        _ => None,
-    });
-    insert(tx, "INSERT INTO idx_reference (bucket, kind, id, param, target_kind, target_id) VALUES ", references)
+/// Makes the rows those of a new version: what is the same stays as it is, because a row costs pages, not bytes.
+pub(super) async fn rewrite(tx: &mut Transaction, key: Key<'_>, place: &Place) -> Result<(), Fault> {
+    for (table, rows) in rows(place) {
+        let sql = key.rows(table.delete);
+        tx.execute(match rows.len() {
+            0 => sql,
+            found if found > COMPARED => sql,
+            _ => {
+                let sql = sql.push(" AND ").push(table.columns).push(" NOT IN (VALUES ");
+                sql.rows(rows.iter().cloned()).push(")")
+            }
+        })
         .await?;
+        insert(tx, key, table, rows).await?;
+    }
+    Ok(())
+}
 
-    let dates = rows(&|value| match value {
-        IndexValue::Date(interval) => Some(vec![interval.start.0.into(), interval.end.0.into()]),
-        _ => None,
-    });
-    insert(tx, "INSERT INTO idx_date (bucket, kind, id, param, start_at, end_at) VALUES ", dates).await?;
+impl Key<'_> {
+    fn rows(self, delete: &'static str) -> Sql {
+        let sql = Sql::new(delete).push(" WHERE bucket = ").bind(self.bucket).push(" AND kind = ").bind(self.kind);
+        sql.push(" AND id = ").bind(self.id)
+    }
 
-    let texts = rows(&|value| match value {
-        IndexValue::Text { folded, exact } => Some(vec![text(folded), text(exact)]),
-        _ => None,
-    });
-    insert(tx, "INSERT INTO idx_text (bucket, kind, id, param, folded, exact) VALUES ", texts).await?;
+    fn binds(self) -> [Bind; 3] {
+        [self.bucket.into(), self.kind.into(), self.id.into()]
+    }
+}
 
-    let uris = rows(&|value| match value {
-        IndexValue::Uri(uri) => Some(vec![text(uri)]),
-        _ => None,
-    });
-    insert(tx, "INSERT INTO idx_uri (bucket, kind, id, param, uri) VALUES ", uris).await?;
-
-    let numbers = rows(&|value| match value {
-        IndexValue::Number(value) => Some(vec![Bind::from(*value)]),
-        _ => None,
-    });
-    insert(tx, "INSERT INTO idx_number (bucket, kind, id, param, value) VALUES ", numbers).await?;
-
-    let quantities = rows(&|value| match value {
-        IndexValue::Quantity { value, system, code } => Some(vec![Bind::from(*value), text(system), text(code)]),
-        _ => None,
-    });
-    insert(tx, "INSERT INTO idx_quantity (bucket, kind, id, param, value, system, code) VALUES ", quantities).await?;
-
-    let cell = |cell: &Cell| vec![text(&cell.system), text(&cell.code), cell.low.into(), cell.high.into()];
-    let composites = rows(&|value| match value {
-        IndexValue::Composite(left, right) => Some([cell(left), cell(right)].concat()),
-        _ => None,
-    });
-    let into = "INSERT INTO idx_composite (bucket, kind, id, param, a_system, a_code, a_low, a_high, b_system, b_code, b_low, b_high) VALUES ";
-    insert(tx, into, composites).await?;
-
-    let labels =
-        place.labels.iter().map(|(system, code)| key().into_iter().chain([text(system), text(code)]).collect());
-    insert(tx, "INSERT INTO label (bucket, kind, id, system, code) VALUES ", labels.collect()).await?;
-
+/// What each table holds of a resource, without the key.
+fn rows(place: &Place) -> [(&'static Table, Vec<Vec<Bind>>); 10] {
+    let mut found = TABLES.map(|table| (table, Vec::new()));
+    let [tokens, references, dates, texts, uris, numbers, quantities, composites, labels, further] = &mut found;
+    for entry in &place.entries {
+        let param = Bind::from(entry.param.as_str());
+        let text = |text: &String| Bind::from(text.as_str());
+        match &entry.value {
+            IndexValue::Token { system, code } => tokens.1.push(vec![param, text(system), text(code)]),
+            IndexValue::Reference { kind, id } => references.1.push(vec![param, text(kind), text(id)]),
+            IndexValue::Date(interval) => {
+                dates.1.push(vec![param, interval.start.0.into(), interval.end.0.into()]);
+            }
+            IndexValue::Text { folded, exact } => texts.1.push(vec![param, text(folded), text(exact)]),
+            IndexValue::Uri(uri) => uris.1.push(vec![param, text(uri)]),
+            IndexValue::Number(value) => numbers.1.push(vec![param, (*value).into()]),
+            IndexValue::Quantity { value, system, code } => {
+                quantities.1.push(vec![param, (*value).into(), text(system), text(code)]);
+            }
+            IndexValue::Composite(left, right) => {
+                let cell = |cell: &Cell| [text(&cell.system), text(&cell.code), cell.low.into(), cell.high.into()];
+                composites.1.push([param].into_iter().chain(cell(left)).chain(cell(right)).collect());
+            }
+        }
+    }
+    labels.1 = place.labels.iter().map(|(system, code)| vec![system.as_str().into(), code.as_str().into()]).collect();
     // INVARIANT: who does not live in the row's bucket is found through these rows. That may be the first one too,
     // once a correction has named somebody else.
     let at_home = place.patients.first().is_some_and(|first| home(first) == place.bucket);
-    let further = place
-        .patients
-        .iter()
-        .skip(usize::from(at_home))
-        .map(|patient| key().into_iter().chain([text(patient)]).collect());
-    insert(tx, "INSERT INTO further_patient (bucket, kind, id, patient) VALUES ", further.collect()).await
+    let patients = place.patients.iter().skip(usize::from(at_home));
+    further.1 = patients.map(|patient| vec![patient.as_str().into()]).collect();
+    found
 }
 
-async fn insert(tx: &mut Transaction, into: &'static str, rows: Vec<Vec<Bind>>) -> Result<(), Fault> {
+async fn insert(tx: &mut Transaction, key: Key<'_>, table: &Table, rows: Vec<Vec<Bind>>) -> Result<(), Fault> {
     for chunk in rows.chunks(CHUNK) {
+        let rows = chunk.iter().map(|row| key.binds().into_iter().chain(row.iter().cloned()).collect());
         // The same value twice in one resource is one row.
-        tx.execute(Sql::new(into).rows(chunk.iter().cloned()).push(" ON CONFLICT DO NOTHING")).await?;
+        tx.execute(Sql::new(table.insert).rows(rows).push(" ON CONFLICT DO NOTHING")).await?;
     }
     Ok(())
 }

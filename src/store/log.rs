@@ -1,8 +1,8 @@
 //! The log's rows: records that are only added, and the chain that numbers them.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use crate::fhir::Instant;
 
@@ -61,6 +61,50 @@ pub struct Filter {
     pub limit: usize,
 }
 
+const RECORD: &str = "INSERT INTO record (bucket, id, at, partner, patient, verdict, body) VALUES ";
+const UNCHAINED: &str = "INSERT INTO unchained (bucket, record, at) VALUES ";
+const PARTY: &str = "INSERT INTO record_party (bucket, record, partner, patient, at) VALUES ";
+
+impl Record {
+    fn row(&self) -> Vec<Bind> {
+        vec![
+            self.bucket.into(),
+            self.id.as_str().into(),
+            self.at.0.into(),
+            self.partner.as_str().into(),
+            self.patient.as_deref().into(),
+            self.verdict.as_str().into(),
+            self.body.as_str().into(),
+        ]
+    }
+
+    fn waiting(&self) -> Vec<Bind> {
+        vec![self.bucket.into(), self.id.as_str().into(), self.at.0.into()]
+    }
+
+    fn party_rows(&self) -> impl Iterator<Item = Vec<Bind>> {
+        self.parties.iter().map(|(partner, patient)| {
+            let (id, patient) = (self.id.as_str(), patient.as_deref());
+            vec![self.bucket.into(), id.into(), partner.as_str().into(), patient.into(), self.at.0.into()]
+        })
+    }
+}
+
+/// One record as one statement, where each statement is a trip to another process (PostgreSQL alone takes it).
+fn at_once(record: &Record) -> Sql {
+    let sql = Sql::new("WITH kept AS (").push(RECORD).rows([record.row()]).push(")");
+    if record.parties.is_empty() {
+        return sql.push(" ").push(UNCHAINED).rows([record.waiting()]);
+    }
+    let sql = sql.push(", waiting AS (").push(UNCHAINED).rows([record.waiting()]).push(") ");
+    sql.push(PARTY).rows(record.party_rows()).push(" ON CONFLICT DO NOTHING")
+}
+
+fn on_disk(word: Result<bool, oneshot::error::RecvError>) -> Result<(), Fault> {
+    let lost = || Fault::new("write", "the record of this request was not written");
+    word.ok().filter(|kept| *kept).map(|_| ()).ok_or_else(lost)
+}
+
 impl Tx {
     /// Adds one record, to be numbered within a second.
     pub async fn record(&mut self, record: &Record) -> Result<(), Fault> {
@@ -69,36 +113,12 @@ impl Tx {
 
     /// Adds several records in as many statements as one takes.
     pub async fn records(&mut self, records: &[Record]) -> Result<(), Fault> {
-        let rows = records.iter().map(|record| {
-            vec![
-                record.bucket.into(),
-                record.id.as_str().into(),
-                record.at.0.into(),
-                record.partner.as_str().into(),
-                record.patient.as_deref().into(),
-                record.verdict.as_str().into(),
-                record.body.as_str().into(),
-            ]
-        });
-        let sql = Sql::new("INSERT INTO record (bucket, id, at, partner, patient, verdict, body) VALUES ").rows(rows);
-        self.inner.execute(sql).await?;
-        let waiting =
-            records.iter().map(|record| vec![record.bucket.into(), record.id.as_str().into(), record.at.0.into()]);
-        self.inner.execute(Sql::new("INSERT INTO unchained (bucket, record, at) VALUES ").rows(waiting)).await?;
-        let parties: Vec<Vec<Bind>> = records
-            .iter()
-            .flat_map(|record| {
-                let row = |(partner, patient): &(String, Option<String>)| {
-                    let (id, patient) = (record.id.as_str(), patient.as_deref());
-                    vec![record.bucket.into(), id.into(), partner.as_str().into(), patient.into(), record.at.0.into()]
-                };
-                record.parties.iter().map(row).collect::<Vec<Vec<Bind>>>()
-            })
-            .collect();
-        if parties.is_empty() {
+        self.inner.execute(Sql::new(RECORD).rows(records.iter().map(Record::row))).await?;
+        self.inner.execute(Sql::new(UNCHAINED).rows(records.iter().map(Record::waiting))).await?;
+        if records.iter().all(|record| record.parties.is_empty()) {
             return Ok(());
         }
-        let sql = Sql::new("INSERT INTO record_party (bucket, record, partner, patient, at) VALUES ").rows(parties);
+        let sql = Sql::new(PARTY).rows(records.iter().flat_map(Record::party_rows));
         self.inner.execute(sql.push(" ON CONFLICT DO NOTHING")).await.map(|_| ())
     }
 
@@ -110,9 +130,11 @@ impl Tx {
 
     /// Records that wait for a number, oldest first, as (bucket, id, at, body).
     pub async fn unchained(&mut self, limit: usize) -> Result<Vec<(i64, String, Instant, String)>, Fault> {
-        let sql = Sql::new("SELECT u.bucket, u.record, r.at, r.body FROM unchained u")
-            .push(" JOIN record r ON r.bucket = u.bucket AND r.id = u.record ORDER BY u.at, u.record LIMIT ")
-            .bind(limit as i64);
+        // The oldest first, then their bodies: not the bodies of all that wait.
+        let sql = Sql::new("SELECT u.bucket, u.record, r.at, r.body FROM")
+            .push(" (SELECT bucket, record, at FROM unchained ORDER BY at, record LIMIT ")
+            .bind(limit as i64)
+            .push(") u JOIN record r ON r.bucket = u.bucket AND r.id = u.record ORDER BY u.at, u.record");
         let rows = self.inner.fetch(sql).await?;
         Ok(rows.into_iter().map(|mut row| (row.int(0), row.text(1), Instant(row.int(2)), row.take_text(3))).collect())
     }
@@ -124,51 +146,58 @@ impl Tx {
                 vec![(*number).into(), (*bucket).into(), record.as_str().into(), hash.as_str().into()]
             });
             self.inner.execute(Sql::new("INSERT INTO chain (number, bucket, record, hash) VALUES ").rows(rows)).await?;
-            let done = Sql::new("DELETE FROM unchained WHERE ").any(chunk, |sql, (_, bucket, record, _)| {
-                sql.push("(bucket = ").bind(*bucket).push(" AND record = ").bind(record.as_str()).push(")")
-            });
-            self.inner.execute(done).await?;
+            let done = chunk.iter().map(|(_, bucket, record, _)| vec![(*bucket).into(), record.as_str().into()]);
+            let sql = Sql::new("DELETE FROM unchained WHERE (bucket, record) IN (VALUES ").rows(done);
+            self.inner.execute(sql.push(")")).await?;
         }
         Ok(())
     }
 }
 
-/// The word on a commit that somebody else makes.
-type Word = watch::Receiver<Option<bool>>;
-
-/// Records that wait for the writer, each with a place for the word on the commit that it went into.
+/// Records that wait for the writer, each with whom to tell whether it is on disk.
 #[derive(Default)]
-pub(super) struct Waiting(Mutex<Vec<(Record, Arc<OnceLock<Word>>)>>);
+pub(super) struct Waiting {
+    records: Mutex<Vec<(Record, oneshot::Sender<bool>)>>,
+    /// Whose turn it is to write what all have left, until that is committed.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Waiting {
+    fn records(&self) -> MutexGuard<'_, Vec<(Record, oneshot::Sender<bool>)>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Store {
     /// Writes the record of a request that changes nothing else; on return it is on disk.
     ///
-    /// Where writers take turns, whoever gets the writer first writes what all have left, in as many statements as
-    /// one record takes; the others wait for the word on that commit.
+    /// Where writers take turns, one of those who wait writes what all have left, in as many statements as one record
+    /// takes; the others are told when that is committed, and wait for nothing else.
     pub async fn keep(&self, record: Record) -> Result<(), Fault> {
         if !self.db.takes_turns() {
+            return self.db.execute(at_once(&record)).await.map(|_| ());
+        }
+        let (told, mut word) = oneshot::channel();
+        self.waiting.records().push((record, told));
+        let turn = tokio::select! {
+            biased;
+            kept = &mut word => return on_disk(kept),
+            turn = self.waiting.turn.lock() => turn,
+        };
+        if !self.waiting.records().is_empty() {
             let mut tx = self.begin().await?;
-            tx.record(&record).await?;
-            return tx.commit().await;
+            let (records, told): (Vec<Record>, Vec<_>) =
+                std::mem::take(&mut *self.waiting.records()).into_iter().unzip();
+            // INVARIANT: on this database nothing from here to the end of the savepoint waits, so that nobody can hang
+            // up with the others' records in hand. If a statement fails, all who wait are told by their closed channel.
+            for chunk in records.chunks(RECORDS_AT_ONCE) {
+                tx.records(chunk).await?;
+            }
+            tx.inner.tell(told);
+            tx.commit().await?;
         }
-        let lost = || Fault::new("write", "the record of this request was not written");
-        let written = Arc::new(OnceLock::new());
-        self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner).push((record, written.clone()));
-        let mut tx = self.begin().await?;
-        let batch = std::mem::take(&mut *self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let (records, places): (Vec<Record>, Vec<Arc<OnceLock<Word>>>) = batch.into_iter().unzip();
-        for chunk in records.chunks(RECORDS_AT_ONCE) {
-            tx.records(chunk).await?;
-        }
-        // INVARIANT: on this database nothing since `begin` has waited, and the writer has not been anybody else's:
-        // who finds no word now was in a batch that failed.
-        for place in places {
-            tx.inner.outcome().map(|word| place.set(word));
-        }
-        let mut word = written.get().cloned().ok_or_else(lost)?;
-        tx.commit().await?;
-        let kept = word.wait_for(Option::is_some).await.is_ok_and(|done| *done == Some(true));
-        if kept { Ok(()) } else { Err(lost()) }
+        drop(turn);
+        on_disk(word.await)
     }
 
     /// Links in order, from behind `number`.

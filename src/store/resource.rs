@@ -1,5 +1,7 @@
 //! Resources: written in place with their history, read within a reach.
 
+use std::sync::OnceLock;
+
 use crate::consent::{Reach, Right};
 use crate::fhir::search::Entry;
 use crate::fhir::{Instant, Resource};
@@ -27,6 +29,8 @@ pub struct Stored {
     pub patient: Option<String>,
     /// The bytes that are answered.
     pub body: String,
+    /// The body, once somebody has read it.
+    read: OnceLock<Option<Resource>>,
 }
 
 /// Where a resource goes and what of it is kept beside its body.
@@ -54,21 +58,27 @@ impl Stored {
     pub(super) fn of(mut row: Row) -> Stored {
         Stored {
             bucket: row.int(0),
-            kind: row.text(1),
-            id: row.text(2),
+            kind: row.take_text(1),
+            id: row.take_text(2),
             version: row.int(3),
             updated_at: Instant(row.int(4)),
             deleted: row.int(5) != 0,
-            origin: row.text(6),
-            holder: row.maybe_text(7),
-            patient: row.maybe_text(8),
+            origin: row.take_text(6),
+            holder: row.take_maybe_text(7),
+            patient: row.take_maybe_text(8),
             body: row.take_text(9),
+            read: OnceLock::new(),
         }
     }
 
-    /// The body, parsed; `None` for a deletion.
+    /// The body, parsed once; `None` for a deletion.
+    pub fn as_resource(&self) -> Option<&Resource> {
+        self.read.get_or_init(|| crate::fhir::read::resource(self.body.as_bytes()).ok()).as_ref()
+    }
+
+    /// As [`as_resource`](Stored::as_resource), for who makes something of it.
     pub fn resource(&self) -> Option<Resource> {
-        crate::fhir::read::resource(self.body.as_bytes()).ok()
+        self.as_resource().cloned()
     }
 
     /// By what right it may leave without a question.
@@ -119,16 +129,13 @@ impl Store {
     /// What decisions about a person read: Consents and what they point at, in the order recorded. For decisions
     /// alone; nothing of it is ever answered.
     pub async fn grounds(&self, patient: &str) -> Result<Vec<Stored>, Fault> {
-        let bucket = self.bucket_of("Patient", patient).await?;
-        let Some(bucket) = bucket else { return Ok(Vec::new()) };
-        Ok(self.db.fetch(grounds(bucket, patient)).await?.into_iter().map(Stored::of).collect())
+        Ok(self.db.fetch(grounds(None, patient)).await?.into_iter().map(Stored::of).collect())
     }
 
     /// Everything of one person that a condition must be worked out on, resource by resource, because SQL cannot
     /// carry it. For decisions alone.
     pub async fn record_of(&self, patient: &str) -> Result<Vec<Stored>, Fault> {
-        let home = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
-        let sql = of_person(Sql::new("SELECT ").push(COLUMNS).push(" FROM "), home, patient, &[]);
+        let sql = of_person(Sql::new("SELECT ").push(COLUMNS).push(" FROM "), patient, &[]);
         let sql = sql.push(" p CROSS JOIN resource r WHERE r.bucket = p.bucket AND r.kind = p.kind AND r.id = p.id");
         let sql = sql.push(" AND r.deleted = 0");
         Ok(self.db.fetch(sql).await?.into_iter().map(Stored::of).collect())
@@ -141,16 +148,15 @@ const TOGETHER: &str =
     " FROM further_patient f CROSS JOIN resource r WHERE r.bucket = f.bucket AND r.kind = f.kind AND r.id = f.id";
 
 impl Store {
-    /// Who else is named in a person's resources of these types, or of any without them, at most `limit`. For decisions alone: everyone who is
-    /// named must permit (R11).
+    /// Who else is named in a person's resources of these types, or of any without them, at most `limit`. For
+    /// decisions alone: everyone who is named must permit (R11).
     pub async fn named_beside(&self, kinds: &[&str], patient: &str, limit: usize) -> Result<Vec<String>, Fault> {
-        let home = self.bucket_of("Patient", patient).await?.unwrap_or(-1);
         let of_kinds = |sql: Sql| match kinds {
             [] => sql,
             kinds => sql.push(" AND f.kind IN (").bind_list(kinds.iter().copied()).push(")"),
         };
         let sql = of_kinds(Sql::new("SELECT f.patient").push(TOGETHER));
-        let sql = sql.push(" AND f.bucket = ").bind(home).push(" AND r.patient = ").bind(patient);
+        let sql = home_of(sql.push(" AND f.bucket = "), patient).push(" AND r.patient = ").bind(patient);
         let sql = sql
             .push(" UNION SELECT r.patient")
             .push(TOGETHER)
@@ -178,7 +184,7 @@ impl Tx {
 
     /// As [`Store::grounds`], seeing what this transaction wrote.
     pub async fn grounds(&mut self, bucket: i64, patient: &str) -> Result<Vec<Stored>, Fault> {
-        Ok(self.inner.fetch(grounds(bucket, patient)).await?.into_iter().map(Stored::of).collect())
+        Ok(self.inner.fetch(grounds(Some(bucket), patient)).await?.into_iter().map(Stored::of).collect())
     }
 
     /// Writes a new version. `replaces` is the version that it was made from, `None` for a new resource.
@@ -188,7 +194,8 @@ impl Tx {
         let resource = valid.resource();
         let (kind, id) = (resource.kind(), resource.id().unwrap_or(""));
         let updated_at = resource.updated_at().unwrap_or(Instant(0));
-        let body = resource.value().to_string();
+        let body = valid.text();
+        let key = index::Key { bucket: place.bucket, kind, id };
         let written = match replaces {
             None => {
                 if bucket_in(id) != Some(place.bucket) {
@@ -221,7 +228,11 @@ impl Tx {
                 .push(", ")
                 .bind(body)
                 .push(") ON CONFLICT (bucket, kind, id) DO NOTHING");
-                self.inner.execute(sql).await?
+                let written = self.inner.execute(sql).await?;
+                if written == 1 {
+                    index::write(&mut self.inner, key, place).await?;
+                }
+                written
             }
             Some(seen) => {
                 self.keep_version(place.bucket, kind, id, seen).await?;
@@ -239,14 +250,11 @@ impl Tx {
                     .bind(body);
                 let changed = self.inner.execute(same_version(sql, place.bucket, kind, id, seen)).await?;
                 if changed == 1 {
-                    self.forget_index(place.bucket, kind, id).await?;
+                    index::rewrite(&mut self.inner, key, place).await?;
                 }
                 changed
             }
         };
-        if written == 1 {
-            index::write(&mut self.inner, kind, id, place).await?;
-        }
         Ok(written == 1)
     }
 
@@ -259,12 +267,9 @@ impl Tx {
             .bind(updated_at.0);
         let sql = same_version(sql, current.bucket, &current.kind, &current.id, current.version);
         let changed = self.inner.execute(sql).await?;
-        index::erase(&mut self.inner, current.bucket, &current.kind, &current.id).await?;
+        let key = index::Key { bucket: current.bucket, kind: &current.kind, id: &current.id };
+        index::erase(&mut self.inner, key).await?;
         Ok(changed == 1)
-    }
-
-    async fn forget_index(&mut self, bucket: i64, kind: &str, id: &str) -> Result<(), Fault> {
-        index::erase(&mut self.inner, bucket, kind, id).await
     }
 
     async fn remember_bucket(&mut self, kind: &str, id: &str, bucket: i64) -> Result<(), Fault> {
@@ -293,24 +298,36 @@ fn lookup(sql: Sql, kind: &str, id: &str) -> Sql {
     sql.push("SELECT bucket FROM id_bucket WHERE kind = ").bind(kind).push(" AND id = ").bind(id)
 }
 
-/// Where something about a person may lie: in the person's own bucket, or in that of who was named first.
-pub(super) fn buckets(sql: Sql, home: i64, patient: &str) -> Sql {
-    let sql = sql.push("(SELECT ").bind(home);
+/// Where something about a person may lie: in the person's own bucket (looked up where it is not given), or in that of
+/// who was named first.
+pub(super) fn buckets(sql: Sql, home: impl Into<Option<i64>>, patient: &str) -> Sql {
+    let sql = sql.push("(SELECT ");
+    let sql = match home.into() {
+        Some(home) => sql.bind(home),
+        None => home_of(sql, patient),
+    };
     let sql = sql.push(" AS bucket UNION SELECT bucket FROM further_patient WHERE patient = ");
     sql.bind(patient).push(")")
 }
 
 /// The keys of what names a person: what lies in the person's own bucket with the person first, and the rest. `kinds`
 /// narrows it; without any it is everything.
-pub(super) fn of_person(sql: Sql, home: i64, patient: &str, kinds: &[&str]) -> Sql {
+pub(super) fn of_person(sql: Sql, patient: &str, kinds: &[&str]) -> Sql {
     let of_kinds = |sql: Sql| match kinds {
         [] => sql,
         [kind] => sql.push(" AND kind = ").bind(*kind),
         kinds => sql.push(" AND kind IN (").bind_list(kinds.iter().copied()).push(")"),
     };
-    let sql = sql.push("(SELECT bucket, kind, id FROM resource WHERE bucket = ").bind(home).push(" AND patient = ");
+    let sql = home_of(sql.push("(SELECT bucket, kind, id FROM resource WHERE bucket = "), patient);
+    let sql = sql.push(" AND patient = ");
     let sql = of_kinds(sql.bind(patient)).push(" UNION SELECT bucket, kind, id FROM further_patient WHERE patient = ");
     of_kinds(sql.bind(patient)).push(")")
+}
+
+/// A person's bucket as an expression: what the table says, else what the id says.
+fn home_of(sql: Sql, patient: &str) -> Sql {
+    let sql = lookup(sql.push("COALESCE(("), "Patient", patient);
+    sql.push("), ").bind(bucket_in(patient).unwrap_or(-1)).push(")")
 }
 
 /// One resource by its id, wherever it lives: in the bucket that its id carries, or where the table says.
@@ -331,7 +348,7 @@ fn same_version(sql: Sql, bucket: i64, kind: &str, id: &str, seen: i64) -> Sql {
         .bind(seen)
 }
 
-fn grounds(bucket: i64, patient: &str) -> Sql {
+fn grounds(bucket: Option<i64>, patient: &str) -> Sql {
     let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM resource r WHERE r.deleted = 0 AND r.bucket IN ");
     buckets(sql, bucket, patient)
         .push(" AND r.patient = ")

@@ -2,6 +2,8 @@
 //!
 //! Text is `'static`, so that no value can slip into it; values go in by `bind` alone.
 
+use std::fmt::Write;
+
 /// A value for a placeholder.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Bind {
@@ -50,7 +52,8 @@ pub struct Sql {
 
 impl Sql {
     pub fn new(text: &'static str) -> Sql {
-        Sql { text: text.to_string(), binds: Vec::new() }
+        // Most statements fit: each is built once for every request that needs it.
+        Sql { text: String::with_capacity(512), binds: Vec::with_capacity(12) }.push(text)
     }
 
     pub fn led_by(mut self, text: &'static str) -> Sql {
@@ -66,7 +69,7 @@ impl Sql {
     pub fn bind(mut self, value: impl Into<Bind>) -> Sql {
         self.binds.push(value.into());
         self.text.push('$');
-        self.text.push_str(&self.binds.len().to_string());
+        let _ = write!(self.text, "{}", self.binds.len());
         self
     }
 

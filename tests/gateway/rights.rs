@@ -134,7 +134,7 @@ async fn a_purpose_is_the_registered_one_or_one_of_them(on: On) {
 }
 
 async fn ehr_client(gw: &TestGateway) -> Client {
-    gw.ctx.client("ehr").await.unwrap().unwrap()
+    gw.ctx.client("ehr").await.unwrap().unwrap().as_ref().clone()
 }
 
 on_both!(the_b2b_extension_names_the_purpose);
