@@ -5,15 +5,14 @@
 
 import { createPrivateKey, randomUUID, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 
 export const BASE = process.env.HANDOFF_BASE;
 export const FHIR = `${BASE}/fhir`;
 
-const client = basename(process.argv[1]).replace(/^with-|\.mjs$/g, '');
+const client = process.env.HANDOFF_CLIENT;
 let failed = 0;
 
-export class Skipped extends Error {}
+class Skipped extends Error {}
 
 export async function step(says, deed) {
     try {
@@ -55,6 +54,14 @@ export async function refused(deed) {
         return error;
     }
     throw new Error(`expected a refusal, found ${JSON.stringify(answer).slice(0, 500)}`);
+}
+
+// Skips the step when the server does not declare the operation at system level.
+export async function declared(name) {
+    const statement = await (await fetch(`${FHIR}/metadata`)).json();
+    if (!statement.rest[0].operation?.some((each) => each.name === name)) {
+        throw new Skipped(`/fhir/metadata declares no \`${name}\` at system level, SO IT WAS NOT TRIED`);
+    }
 }
 
 const base64url = (value) => Buffer.from(value).toString('base64url');

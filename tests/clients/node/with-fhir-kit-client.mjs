@@ -73,9 +73,12 @@ await step('reads a version', async () => {
     same((await client.vread({ resourceType, id: person.id, version: '1' })).gender, 'female');
 });
 
-await step('reads histories of an instance, a type and the system', async () => {
+await step('reads the history of an instance', async () => {
     const history = await client.history({ resourceType, id: person.id });
     same(history.entry.map((entry) => entry.resource.meta.versionId), ['3', '2', '1']);
+});
+
+await step('reads the histories of a type and of the system', async () => {
     same((await client.history({ resourceType })).type, 'history');
     same((await client.history()).type, 'history');
 });

@@ -18,7 +18,7 @@ await step('is told 401 before it has signed in', async () => {
 });
 
 await step('works with a token got with ES384', async () => {
-    client = smart.client({ serverUrl, tokenResponse: { access_token: await token('smart-js', 'ES384') } });
+    client = smart.client({ serverUrl, tokenResponse: { access_token: await token('fhirclient-js', 'ES384') } });
 });
 
 // Only `request` adds the token; the deeds (`create` and so on) take it as a header.

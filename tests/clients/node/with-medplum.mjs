@@ -2,15 +2,20 @@
 // `/meta/versionId`, upsert by `PUT /T?query`, an Accept header of two, Bundles to the base with a trailing slash.
 
 import { MedplumClient } from '@medplum/core';
-import { assertion, BASE, done, goal, patient, refused, same, step } from './exchange.mjs';
+import { assertion, BASE, declared, done, goal, patient, refused, same, step } from './exchange.mjs';
 
 const MINE = 'https://clients.example/medplum';
-const addresses = { baseUrl: BASE, fhirUrlPath: 'fhir', tokenUrl: 'auth/token', clientId: 'medplum' };
+const addresses = { baseUrl: BASE, fhirUrlPath: 'fhir', tokenUrl: 'auth/token' };
 const client = new MedplumClient({ ...addresses, cacheTime: 0 });
 
 await step('signs in with ES384', async () => {
     await client.startJwtAssertionLogin(assertion('medplum', 'ES384'));
     if (!client.getAccessToken()) throw new Error('no access token');
+});
+
+await step('signs in knowing its client id, which it compares with the `client_id` of the token', async () => {
+    const knowing = new MedplumClient({ ...addresses, clientId: 'medplum' });
+    await knowing.startJwtAssertionLogin(assertion('medplum', 'RS384'));
 });
 
 let person;
@@ -105,6 +110,13 @@ await step('reads everything about a person', async () => {
 await step('is told what is wrong with a create, as an OperationOutcome that it reads', async () => {
     const { outcome } = await refused(() => client.createResource({ resourceType: 'Patient', gender: 'not-a-gender' }));
     same(outcome.issue[0].expression, ['Patient.gender']);
+});
+
+await step('exports in bulk: kicks off by POST, polls, and reads the manifest', async () => {
+    await declared('export');
+    const polls = { pollStatusOnAccepted: true, pollStatusPeriod: 500 };
+    const manifest = await client.bulkExport('', 'Patient,Goal', undefined, polls);
+    same(manifest.output.map((each) => each.type).sort(), ['Goal', 'Patient']);
 });
 
 await step('deletes, and finds it gone', async () => {

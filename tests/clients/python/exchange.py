@@ -18,8 +18,10 @@ BASE = os.environ["HANDOFF_BASE"]
 FHIR = f"{BASE}/fhir"
 KEYS = Path(os.environ["HANDOFF_KEYS"])
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
+# What the people of the fixtures are called in their clinic.
+MRN = ("https://river-clinic.example/mrn", ["RC-1001", "RC-1002", "RC-1003"])
 
-_client = Path(sys.argv[0]).stem.removeprefix("with_")
+_client = os.environ["HANDOFF_CLIENT"]
 _failed = 0
 
 

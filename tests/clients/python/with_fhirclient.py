@@ -4,15 +4,17 @@ models that take nothing unknown, nothing missing and nothing of a wrong type. S
 import importlib
 import json
 
-from exchange import FHIR, FIXTURES, assertion, done, goal, patient, step
+from exchange import FHIR, FIXTURES, KEYS, MRN, assertion, done, goal, patient, step
 from fhirclient.client import FHIRClient
 from fhirclient.models import bundle, capabilitystatement, operationoutcome
 from fhirclient.models import goal as goals
+from fhirclient.models import group as groups
 from fhirclient.models import patient as patients
 from fhirclient.server import FHIRNotFoundException, FHIRUnauthorizedException
 from requests.exceptions import HTTPError
 
 MINE = "https://clients.example/fhirclient"
+PEOPLE = ",".join(f"{MRN[0]}|{value}" for value in MRN[1])
 
 settings = {
     "app_id": "fhirclient",
@@ -80,7 +82,8 @@ with step("searches and pages, each page parsed strictly"):
     ]
 
 with step("searches with its own structures"):
-    found = patients.Patient.where({"identifier": f"{MINE}|1", "birthdate": {"$gte": "1980-01-01"}})
+    # Not its `$gte`: it writes `>=`, which was FHIR before there was a release.
+    found = patients.Patient.where({"identifier": f"{MINE}|1", "name": {"$exact": "Ito"}, "birthdate": "ge1980-01-01"})
     assert [each.id for each in found.perform_resources_iter(server)] == [person.id]
 
 with step("includes and reverse-includes"):
@@ -95,10 +98,12 @@ with step("parses a search that finds nothing, and one with a warning"):
     warned = bundle.Bundle.read_from("Goal?unheard-of=1&_count=1", server)
     assert any(entry.search.mode == "outcome" for entry in warned.entry), warned.as_json()
 
-with step("parses histories of an instance, a type and the system strictly"):
+with step("parses the history of an instance strictly"):
     history = bundle.Bundle.read_from(f"Patient/{person.id}/_history", server)
     assert history.type == "history" and len(history.entry) == 2
     assert all(entry.request and entry.response for entry in history.entry)
+
+with step("parses the histories of a type and of the system strictly"):
     assert bundle.Bundle.read_from("Patient/_history?_count=5", server).entry
     assert bundle.Bundle.read_from("_history?_count=5", server).entry
 
@@ -108,6 +113,15 @@ with step("sends transactions, and parses the answers strictly"):
         answer = bundle.Bundle(bundle.Bundle(json.loads(text)).create(server))
         assert answer.type == "transaction-response"
         assert all(entry.response.status.startswith("201") for entry in answer.entry)
+
+with step("makes a Group of the people in them, for others to export"):
+    members = [
+        {"entity": {"reference": f"Patient/{found.id}"}}
+        for found in patients.Patient.where({"identifier": PEOPLE}).perform_resources_iter(server)
+    ]
+    assert len(members) == 3, members
+    group = {"resourceType": "Group", "type": "person", "actual": True, "member": members}
+    (KEYS / "group-id").write_text(groups.Group(groups.Group(group).create(server)).id)
 
 with step("sends a batch of reads, one of which fails"):
     entries = [{"request": {"method": "GET", "url": url}} for url in (f"Patient/{person.id}", "Patient/nobody")]
