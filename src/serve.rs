@@ -34,6 +34,14 @@ pub async fn context(config: Config, migrate: bool, clock: Clock, ids: Ids) -> R
     Context::new(store, profiles, config, keys, clock, ids)
 }
 
+/// Makes the index rows fit what is searched by, before anybody searches.
+///
+/// # Errors
+/// One line for the operator.
+pub async fn up_to_date(ctx: &Context) -> Result<(), String> {
+    gateway::reindex(ctx).await.map(|_| ()).map_err(|fault| fault.to_string())
+}
+
 /// An imported package as the database keeps it.
 #[derive(Serialize, Deserialize)]
 pub struct PackageDocument {
@@ -65,6 +73,7 @@ pub fn app(ctx: &Arc<Context>) -> Router {
 /// That the address cannot be bound.
 pub async fn serve(ctx: Arc<Context>, listener: TcpListener) -> Result<(), String> {
     let courier = Courier::new(&ctx.config.delivery)?;
+    up_to_date(&ctx).await?;
     let (stop, stopped) = watch::channel(false);
     let sending = tokio::spawn(delivery::work(ctx.clone(), courier, stopped.clone()));
     let ticking = tokio::spawn(tick(ctx.clone(), stopped.clone()));

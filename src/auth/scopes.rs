@@ -29,6 +29,12 @@ impl Scopes {
         Ok(Scopes(scopes))
     }
 
+    /// The scopes of ours among what a client asks for. Libraries add others (`openid`, `launch/patient`) whether the
+    /// server has them or not, and RFC 6749 (3.3) lets a server pass over a part.
+    pub fn known(text: &str) -> Scopes {
+        Scopes(text.split_whitespace().filter_map(Scope::read).collect())
+    }
+
     /// What was asked for, narrowed to what was registered: never wider than either.
     pub fn narrowed(&self, registered: &Scopes) -> Scopes {
         let mut granted = Vec::new();

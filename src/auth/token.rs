@@ -27,6 +27,9 @@ pub struct Claims {
     pub aud: String,
     /// The client, or the user.
     pub sub: String,
+    /// The same once more, where RFC 9068 (2.2) wants it and clients look for it.
+    #[serde(default)]
+    pub client_id: String,
     #[serde(rename = "use")]
     pub used_for: Use,
     pub partner: String,
@@ -68,6 +71,7 @@ mod tests {
             iss: keys.exchange.clone(),
             aud: keys.exchange.clone(),
             sub: "ehr".into(),
+            client_id: "ehr".into(),
             used_for: Use::Access,
             partner: "clinic".into(),
             scope: "system/*.rs".into(),

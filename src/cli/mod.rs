@@ -133,9 +133,8 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
 }
 
 async fn migrate(common: &Common) -> Result<ExitCode, String> {
-    let config = common.config()?;
-    let store = crate::store::Store::open(&config.database.url, 1).await.map_err(|fault| fault.to_string())?;
-    store.migrate().await.map_err(|fault| fault.to_string())?;
+    let ctx = crate::serve::context(common.config()?, true, Clock::System, Ids::Random).await?;
+    crate::serve::up_to_date(&ctx).await?;
     say("the database is up to date");
     Ok(ExitCode::SUCCESS)
 }

@@ -192,8 +192,9 @@ pub fn modifiers(kind: ParamKind) -> &'static [&'static str] {
 /// What is written and read, by the names that `_format` takes.
 pub const FORMATS: [&str; 5] =
     ["application/fhir+json", "application/fhir+xml", "json", "xml", "application/fhir+ndjson"];
-/// JSON Patch, and FHIRPath Patch as a Parameters resource (FHIR R4 http.html#patch).
-pub const PATCH_FORMATS: [&str; 3] = ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"];
+/// JSON Patch, JSON Merge Patch, and FHIRPath Patch as a Parameters resource (FHIR R4 http.html#patch).
+pub const PATCH_FORMATS: [&str; 4] =
+    ["application/json-patch+json", "application/merge-patch+json", "application/fhir+json", "application/fhir+xml"];
 
 /// The roles that the server plays, by what defines them.
 pub const ROLES: [&str; 4] = [

@@ -101,8 +101,7 @@ async fn token(
     ttl_secs: i64,
 ) -> Result<Granted, NoToken> {
     let invalid = |word: String| Refused::new("invalid_scope", format!("`{word}` is not a scope that is granted here"));
-    let asked = Scopes::read(scope).map_err(invalid)?;
-    let granted = asked.narrowed(&Scopes::read(&client.scope).map_err(invalid)?);
+    let granted = Scopes::known(scope).narrowed(&Scopes::read(&client.scope).map_err(invalid)?);
     if granted.is_empty() {
         return Err(Refused::new("invalid_scope", "none of the scopes is registered for this client").into());
     }
@@ -139,6 +138,7 @@ fn claims(
         iss: ctx.keys.exchange.clone(),
         aud: ctx.keys.exchange.clone(),
         sub: subject.to_string(),
+        client_id: subject.to_string(),
         used_for,
         partner: partner.to_string(),
         scope,

@@ -25,6 +25,7 @@ mod resource;
 mod sql;
 mod sqlite;
 mod value;
+mod walk;
 
 use std::fmt;
 
@@ -40,6 +41,7 @@ pub use outbox::{Delivery, DeliveryState};
 pub use referral::{Referral, ReferralState};
 pub use registry::RECIPIENT;
 pub use resource::{Place, Stored};
+pub use walk::Spot;
 
 use db::{Db, Transaction};
 

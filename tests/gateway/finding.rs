@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use handoff::gateway;
+use handoff::serve::PackageDocument;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -293,4 +295,34 @@ async fn a_view_of_a_resource_says_that_it_is_not_all(on: On) {
         clinic.get(&format!("/fhir/Patient?{query}")).await.is(400);
         clinic.get(&format!("/fhir/{patient}?{query}")).await.is(400);
     }
+}
+
+on_both!(a_parameter_that_came_later_finds_what_was_there_before);
+async fn a_parameter_that_came_later_finds_what_was_there_before(on: On) {
+    let (gw, clinic) = start(on).await;
+    let patient = person(&clinic).await;
+    let goal = json!({"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "a home"},
+        "subject": {"reference": patient}});
+    let goal = key(&clinic.creates(&goal).await);
+    let all = 6; // four Organizations, a Patient, a Goal
+    assert_eq!(gateway::reindex(&gw.ctx).await.unwrap(), all, "the first time nobody knows how the rows were made");
+    assert_eq!(gateway::reindex(&gw.ctx).await.unwrap(), 0);
+
+    let parameter = json!({"url": "http://guide.example/words", "code": "words", "base": ["Goal"], "type": "string",
+        "expression": "Goal.description.text"});
+    let package = PackageDocument {
+        name: "guide.example".into(),
+        version: "1".into(),
+        files: vec![("searchparameters.ndjson".into(), format!("{parameter}\n"))],
+    };
+    let mut tx = gw.ctx.store.begin().await.unwrap();
+    let document = serde_json::to_string(&package).unwrap();
+    tx.register("package", "guide.example@1", &document, true).await.unwrap();
+    tx.commit().await.unwrap();
+    let node = gw.another_node().await;
+    let clinic = node.system("river-clinic").await;
+    assert_eq!(keys(&clinic, "/fhir/Goal?words=a%20h").await, Vec::<String>::new());
+    assert_eq!(gateway::reindex(&node.ctx).await.unwrap(), all);
+    assert_eq!(keys(&clinic, "/fhir/Goal?words=a%20h").await, [goal]);
+    assert_eq!(keys(&clinic, "/fhir/Goal?words:contains=house").await, Vec::<String>::new());
 }

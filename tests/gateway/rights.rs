@@ -39,6 +39,7 @@ async fn scopes_are_never_wider_than_asked_or_registered(on: On) {
         ("system/CarePlan.read", "system/CarePlan.rs"),
         ("system/CarePlan.write", "system/CarePlan.cud"),
         ("system/CarePlan.rs system/AuditEvent.rs", "system/CarePlan.rs"),
+        ("openid launch/patient patient/*.read system/CarePlan.rs offline_access", "system/CarePlan.rs"),
     ] {
         let answer = ehr.signs_in(&gw, &[("scope", asked)]).await.is(200);
         assert_eq!(answer.body["scope"], granted, "{asked}");
