@@ -327,6 +327,9 @@ impl Desk<'_> {
                 let base = ctx.config.server.base_url.as_deref().map(|base| format!("{base}/fhir"));
                 let reading = ctx.reading(base.as_deref().unwrap_or(""), true);
                 let query = criteria.read(&reading).map_err(|issues| Error::No(No::Unreadable, issues))?;
+                for kind in query.kinds_touched() {
+                    read::allowed(ctx, self.caller, Interaction::SearchType, kind)?;
+                }
                 let query = Query { count: self.limit, ..query };
                 let reach = self.reach(&query).await?;
                 self.conditions.withheld |= reach.withheld();

@@ -82,7 +82,7 @@ pub async fn search(ctx: &Context, caller: &Caller, request: &Request, asked: &S
     let after = query.page.as_deref().map(|sealed| open_page(ctx, caller, sealed, keys)).transpose()?;
 
     let asking = Asking::new(caller, Action::Access);
-    let (reach, grounds) = person::reach(ctx, &asking, &kinds(ctx, &query), query.patient()).await?;
+    let (reach, grounds) = person::reach(ctx, &asking, &kinds(ctx, caller, &query), query.patient()).await?;
     let page = if query.only_total { None } else { Some(ctx.store.search(&query, &reach, after.as_ref()).await?) };
     let total = total(ctx, &query, &reach, page.as_ref()).await?;
 
@@ -132,6 +132,10 @@ fn question(ctx: &Context, caller: &Caller, asked: &Search) -> Result<(Query, St
     }
     let reading = ctx.reading(asked.base, asked.strict);
     let mut query = Query::read(&kinds, &pairs, &reading).map_err(|issues| Error::No(No::Unreadable, issues))?;
+    // A chain asks something of each type that it leads through.
+    for kind in query.kinds_touched() {
+        read::allowed(ctx, caller, Interaction::SearchType, kind)?;
+    }
     if kinds.len() != 1 {
         query.applied.splice(0..0, named);
     }
@@ -157,10 +161,10 @@ fn links<'a>(ctx: &'a Context, owner: &str) -> Result<&'a BTreeMap<String, Vec<S
 }
 
 /// The types of which the query may show or ask something.
-fn kinds(ctx: &Context, query: &Query) -> Vec<String> {
+fn kinds(ctx: &Context, caller: &Caller, query: &Query) -> Vec<String> {
     let mut kinds: BTreeSet<String> = query.kinds_touched().into_iter().map(str::to_string).collect();
     for one in &query.includes {
-        kinds.extend(include::kinds(ctx, one));
+        kinds.extend(include::kinds(ctx, caller, one));
     }
     kinds.into_iter().collect()
 }

@@ -36,6 +36,7 @@ pub use everything::{RecordOf, RecordPlace};
 pub use export::{ExportJob, ExportLine, ExportPart, ExportState};
 pub use find::Page;
 pub use history::{Kept, Past, Place as PastPlace};
+pub use include::Follow;
 pub use log::{Chained, Filter as LogFilter, LogRow, Record};
 pub use outbox::{Delivery, DeliveryState};
 pub use referral::{Referral, ReferralState};

@@ -194,3 +194,31 @@ async fn includes_are_bounded_and_say_so(on: On) {
     let many = vec!["_revinclude=Observation:patient"; 30].join("&");
     assert_eq!(clinic.get(&format!("/fhir/Patient?{many}")).await.is(400).rules(), ["query-too-long"]);
 }
+
+on_both!(a_search_reads_and_asks_no_type_that_the_scopes_leave_out);
+async fn a_search_reads_and_asks_no_type_that_the_scopes_leave_out(on: On) {
+    let (gw, clinic) = start(on).await;
+    let patient = json!({"resourceType": "Patient", "name": [{"family": "Alder"}]});
+    let patient = key(&clinic.creates(&patient).await);
+    let observed = key(&clinic.creates(&observation(&patient, "high")).await);
+    gw.client("narrow", "river-clinic", "system/Patient.rs system/Goal.rs").await;
+    let narrow = gw.signed_in("narrow").await;
+    let id = patient.split_once('/').unwrap().1;
+    for query in ["_revinclude=*", "_revinclude=Observation:patient", "_revinclude=Goal:patient&_include:iterate=*"] {
+        let path = format!("/fhir/Patient?_id={id}&{query}");
+        assert!(!narrow.get(&path).await.is(200).text.contains(&observed), "{query}");
+        assert_eq!(clinic.get(&path).await.is(200).text.contains(&observed), !query.contains("Goal"), "{query}");
+    }
+    for path in [
+        "/fhir/Patient?_has:Observation:patient:code=high",
+        "/fhir/Goal?patient._has:Observation:patient:code=high",
+        "/fhir/Goal?patient.general-practitioner.name=x",
+        "/fhir/Observation",
+    ] {
+        assert_eq!(narrow.get(path).await.is(403).rules(), ["scope"], "{path}");
+        clinic.get(path).await.is(200);
+    }
+    assert_eq!(found(&narrow, "Goal?patient.name=alder").await, Vec::<String>::new());
+    let everything = narrow.get(&format!("/fhir/Patient/{id}/*")).await.is(200);
+    assert_eq!(everything.keys(), only(&patient));
+}

@@ -2,6 +2,7 @@
 //! every step.
 
 use handoff::consent::Condition;
+use handoff::store::Follow;
 
 use crate::on_both;
 use crate::suite::{Exchange, own, shared};
@@ -97,6 +98,25 @@ async fn every_step_of_a_search_names_an_index(exchange: Exchange) {
                 let walks: Vec<&String> = steps.iter().filter(|step| is_walk(step)).collect();
                 assert!(walks.is_empty(), "{search}: {walks:?} in {steps:#?}");
             }
+        }
+    }
+}
+
+on_both!(what_comes_along_is_found_by_indexes_too);
+async fn what_comes_along_is_found_by_indexes_too(exchange: Exchange) {
+    let text = |text: &str| text.to_string();
+    let of = [(1, text("CarePlan"), text("a")), (2, text("CarePlan"), text("b"))];
+    let kinds = [text("Patient"), text("Organization"), text("Provenance"), text("Goal")];
+    let reach = shared("river-clinic", "ana", Condition::Always);
+    for follow in [
+        Follow::From { params: vec![text("subject"), text("goal")], target: None },
+        Follow::From { params: vec![text("subject")], target: Some(text("Patient")) },
+        Follow::To { links: vec![(text("Provenance"), text("target")), (text("Goal"), text("patient"))] },
+    ] {
+        for reach in [&own("river-clinic"), &reach] {
+            let steps = exchange.store.include_plan(&follow, &of, &kinds, reach).await.unwrap();
+            let walks: Vec<&String> = steps.iter().filter(|step| is_walk(step)).collect();
+            assert!(walks.is_empty(), "{follow:?}: {walks:?} in {steps:#?}");
         }
     }
 }
