@@ -22,3 +22,20 @@ CREATE TABLE idx_composite (
     PRIMARY KEY (bucket, kind, id, param, a_code, a_system, a_low, a_high, b_code, b_system, b_low, b_high)
 );
 CREATE INDEX idx_composite_value ON idx_composite (kind, param, a_code, id, bucket);
+
+-- What a code is called, for `:text`: looked for beside other criteria, so that nothing is found from it.
+CREATE TABLE idx_word (
+    bucket      BIGINT   NOT NULL,
+    kind        TEXT COLLATE "C" NOT NULL,
+    id          TEXT COLLATE "C" NOT NULL,
+    param       TEXT COLLATE "C" NOT NULL,
+    folded      TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (bucket, kind, id, param, folded)
+);
+
+-- A row of an index by value costs a page of its own: only values that few resources share are found from there.
+DROP INDEX idx_token_value;
+CREATE INDEX idx_token_value ON idx_token (kind, param, code, system, id, bucket)
+    WHERE param = 'identifier' OR param = 'identifier:of-type';
+DROP INDEX idx_uri_value;
+CREATE INDEX idx_uri_value ON idx_uri (kind, param, uri, id, bucket) WHERE param = 'url';

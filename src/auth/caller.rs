@@ -1,6 +1,7 @@
 //! The receipt that every flow demands: who is asking, for which partner and purpose.
 
 use crate::fhir::interaction::Interaction;
+use crate::fhir::search::Searchable;
 
 use super::scopes::Scopes;
 use super::token::Claims;
@@ -81,5 +82,11 @@ impl Caller {
     /// Whether its scopes cover an interaction with a type.
     pub fn may(&self, interaction: Interaction, kind: &str) -> bool {
         interaction.letter().is_none_or(|letter| self.scopes.allow(kind, letter))
+    }
+}
+
+impl Searchable for Caller {
+    fn covers(&self, kind: &str) -> bool {
+        self.may(Interaction::SearchType, kind)
     }
 }

@@ -126,6 +126,17 @@ impl Condition {
         }
     }
 
+    /// How many resources it names one by one.
+    pub fn keys(&self) -> usize {
+        match self {
+            Condition::Always | Condition::Never => 0,
+            Condition::All(parts) | Condition::Any(parts) => parts.iter().map(Condition::keys).sum(),
+            Condition::Not(inner) => inner.keys(),
+            Condition::Is(Atom::Key(keys)) => keys.len(),
+            Condition::Is(_) => 0,
+        }
+    }
+
     /// Whether columns alone can answer it.
     pub fn is_plain(&self) -> bool {
         match self {

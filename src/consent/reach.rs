@@ -49,6 +49,11 @@ impl Reach {
         &self.people
     }
 
+    /// How much a statement has to say of these people: each of them, and each resource that is named by itself.
+    pub fn weight(&self) -> usize {
+        self.people.iter().map(|(_, condition)| 1 + condition.keys()).sum()
+    }
+
     /// Whether some people were left out, and the answer must say so.
     pub fn withheld(&self) -> bool {
         self.withheld

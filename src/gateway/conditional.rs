@@ -31,7 +31,7 @@ use crate::store::{Fault, SLOTS, Stored, Tx};
 use super::plan::writable;
 use super::record::{self, Request};
 use super::submit::{Asked, Change};
-use super::{Asking, Context, Error, No, Version, person, plan, read};
+use super::{Asking, Context, Error, No, Version, person, plan, read, search};
 
 /// What is done once it is known what the criteria match.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ struct Condition {
 const PLAIN: Terms = Terms { named: false, creates_by: Interaction::Create };
 
 /// Most different criteria of one Bundle.
-const CRITERIA_MAX: usize = 1_000;
+const CRITERIA_MAX: usize = 200;
 
 impl Conditions {
     pub fn is_empty(&self) -> bool {
@@ -325,13 +325,12 @@ impl Desk<'_> {
                     return Err(Error::one(No::Unreadable, Issue::error("too-costly", "criteria-too-many", text)));
                 }
                 let base = ctx.config.server.base_url.as_deref().map(|base| format!("{base}/fhir"));
-                let reading = ctx.reading(base.as_deref().unwrap_or(""), true);
+                let reading = ctx.reading(self.caller, base.as_deref().unwrap_or(""), true);
                 let query = criteria.read(&reading).map_err(|issues| Error::No(No::Unreadable, issues))?;
-                for kind in query.kinds_touched() {
-                    read::allowed(ctx, self.caller, Interaction::SearchType, kind)?;
-                }
+                search::covered(ctx, self.caller, &query)?;
                 let query = Query { count: self.limit, ..query };
                 let reach = self.reach(&query).await?;
+                search::bounded(&query, &reach)?;
                 self.conditions.withheld |= reach.withheld();
                 let rows: Vec<Stored> = ctx.store.search(&query, &reach, None).await?.rows;
                 let mut found: Vec<String> = rows.into_iter().map(|row| row.id).collect();

@@ -152,11 +152,17 @@ impl Context {
         self.clock.now()
     }
 
-    /// What the parameters of a search are read with. `base` is the address of the API, as the caller knows it.
-    pub fn reading<'a>(&'a self, base: &'a str, strict: bool) -> Reading<'a> {
+    /// What the parameters of a caller's search are read with. `base` is the address of the API, as the caller knows it.
+    pub fn reading<'a>(&'a self, caller: &'a Caller, base: &'a str, strict: bool) -> Reading<'a> {
+        Reading { scopes: Some(caller), ..self.reading_all(base, strict) }
+    }
+
+    /// As [`Context::reading`], where the scopes were asked before.
+    pub fn reading_all<'a>(&'a self, base: &'a str, strict: bool) -> Reading<'a> {
         Reading {
             params: &self.params,
             definitions: &self.profiles,
+            scopes: None,
             limits: &self.config.search,
             zone: &self.zone,
             base,

@@ -18,6 +18,10 @@ use crate::store::{Fault, Stored, Tx};
 use super::Context;
 use super::enroll::OPERATOR;
 
+/// Most resources that one reach names one by one, because SQL cannot carry what is permitted of a person's record;
+/// beyond it people are withheld, and the answer says so (rules.md 26).
+const KEYS_MAX: usize = 4_000;
+
 /// Who asks, or for whom it is asked, why and what for.
 #[derive(Clone, Debug)]
 pub struct Asking {
@@ -270,17 +274,25 @@ async fn share(
     asking: &Asking,
     patients: Vec<String>,
     rows: Vec<Stored>,
-    withheld: bool,
+    mut withheld: bool,
 ) -> Result<(Reach, Grounds), Fault> {
     let own = own(ctx, &asking.partner).await?;
+    let mut budget = KEYS_MAX;
     let grounds = Grounds::build(ctx, &ctx.partners().await?, rows);
     let mut shares = Vec::new();
     for patient in patients {
         let condition = match grounds.residual(ctx, asking, &patient).condition() {
             Condition::Never => continue,
             condition if condition.is_plain() => condition,
-            _ => worked_out(ctx, &grounds, asking, &patient).await?,
+            _ => match worked_out(ctx, &grounds, asking, &patient, budget).await? {
+                Some(condition) => condition,
+                None => {
+                    withheld = true;
+                    continue;
+                }
+            },
         };
+        budget = budget.saturating_sub(condition.keys());
         shares.push((patient, condition));
     }
     Ok((own.over(shares, withheld), grounds))
@@ -309,15 +321,26 @@ async fn people(ctx: &Context, asking: &Asking) -> Result<(Vec<String>, bool), F
 }
 
 /// A condition that SQL cannot carry, as the list of what it permits of this person's record.
-async fn worked_out(ctx: &Context, grounds: &Grounds, asking: &Asking, patient: &str) -> Result<Condition, Fault> {
+/// `None` for more resources than the budget has room for.
+async fn worked_out(
+    ctx: &Context,
+    grounds: &Grounds,
+    asking: &Asking,
+    patient: &str,
+    budget: usize,
+) -> Result<Option<Condition>, Fault> {
+    let rows = ctx.store.record_of(patient, budget + 1).await?;
+    if rows.len() > budget {
+        return Ok(None);
+    }
     let residual = grounds.residual(ctx, asking, patient);
     let mut keys = BTreeSet::new();
-    for resource in ctx.store.record_of(patient).await?.iter().filter_map(Stored::resource) {
+    for resource in rows.iter().filter_map(Stored::resource) {
         // Of several people each one's share is asked by itself: the store wants all of them.
         let facts = Facts::of(&resource, &grounds.about(&resource).world);
         if residual.decide(&facts).permits() {
             keys.insert(resource.key());
         }
     }
-    Ok(Condition::is(Atom::Key(keys)))
+    Ok(Some(Condition::is(Atom::Key(keys))))
 }

@@ -194,11 +194,17 @@ async fn patched(
     named: bool,
 ) -> Result<Planned, Error> {
     writable(ctx, caller, Interaction::Patch, kind)?;
+    if patch.asks() {
+        // A test or a path that fails says what is there: that is reading.
+        read::allowed(ctx, caller, Interaction::Read, kind)?;
+    }
     let (current, view) = find(ctx, caller, request, kind, id).await?.ok_or_else(|| Error::unknown(kind, id))?;
     if current.deleted {
         return Err(read::gone(kind, id));
     }
     let seen = view.ok_or_else(|| Error::unknown(kind, id))?;
+    // Before anything of it is tested: a patch that fails would tell what is there.
+    rights(ctx, caller, &current, None).await?;
     versions_agree(kind, &current, if_match, named || patch.names_version())?;
     let resource = patch.apply(&seen, &|path| ctx.profiles.member(path)).map_err(|unfit| match unfit {
         Unfit::Version(issue) => Error::one(No::Stale, issue),
@@ -207,7 +213,31 @@ async fn patched(
     revised(ctx, caller, current, Some(seen), resource).await
 }
 
-/// Whether this caller may make the current version into that one.
+/// By what right the caller may change the current version at all: what it is to a Task, and whether it corrects
+/// somebody else's. `new` is what it would be, where that is known already.
+async fn rights(
+    ctx: &Context,
+    caller: &Caller,
+    current: &Stored,
+    new: Option<&Resource>,
+) -> Result<(Roles, bool), Error> {
+    let not_yours = || Error::not_yours(&format!("{}/{}", current.kind, current.id));
+    let own = current.origin == caller.partner() || caller.way() == Way::Operator;
+    let roles = roles(ctx, caller, current, new).await?;
+    if current.deleted && !own {
+        // What its origin has taken away, nobody else brings back in its name.
+        return Err(read::gone(&current.kind, &current.id));
+    }
+    if own || (current.kind == "Task" && (roles.requester || roles.target)) {
+        return Ok((roles, false));
+    }
+    // Somebody else's resource, under a permit that lists the action: an absent action never gives it (rules.md 7).
+    let stored = current.as_resource().ok_or_else(not_yours)?;
+    let decision = person::grounds_for(ctx, stored).await?.decide(ctx, &Asking::new(caller, Action::Correct), stored);
+    if decision.permits() && decision.states_action() { Ok((roles, true)) } else { Err(not_yours()) }
+}
+
+/// The current version made into that one, if this caller may.
 async fn revised(
     ctx: &Context,
     caller: &Caller,
@@ -215,20 +245,8 @@ async fn revised(
     view: Option<Resource>,
     mut resource: Resource,
 ) -> Result<Planned, Error> {
-    let roles = roles(ctx, caller, &current, &resource).await?;
+    let (roles, corrects) = rights(ctx, caller, &current, Some(&resource)).await?;
     let stored = current.as_resource();
-    let own = current.origin == caller.partner() || caller.way() == Way::Operator;
-    let by_role = current.kind == "Task" && (roles.requester || roles.target);
-    let mut corrects = false;
-    if let Some(stored) = stored.filter(|_| !own && !by_role) {
-        // Somebody else's resource, under a permit that lists the action: an absent action never gives it (rules.md 7).
-        let decision =
-            person::grounds_for(ctx, stored).await?.decide(ctx, &Asking::new(caller, Action::Correct), stored);
-        corrects = decision.permits() && decision.states_action();
-    }
-    if !own && !by_role && !corrects {
-        return Err(Error::not_yours(&format!("{}/{}", current.kind, current.id)));
-    }
     if let Some(meta) = stored.filter(|_| corrects).and_then(|stored| stored.root().get("meta").value().cloned()) {
         // Whose view was labelled for it does not write those labels back.
         resource.set("meta", meta);
@@ -298,14 +316,14 @@ pub async fn find(
 }
 
 /// What the caller is to a Task: T is the owner's partner, the one that employs the owner, or the one that claims.
-async fn roles(ctx: &Context, caller: &Caller, current: &Stored, new: &Resource) -> Result<Roles, Error> {
+async fn roles(ctx: &Context, caller: &Caller, current: &Stored, new: Option<&Resource>) -> Result<Roles, Error> {
     let owner = match current.as_resource().filter(|_| current.kind == "Task") {
         Some(task) => referral::owner(ctx, task).await?,
         None => None,
     };
     let claims = current.kind == "Task"
         && owner.is_none()
-        && place::organization(new, "owner").as_deref() == Some(caller.partner());
+        && new.is_none_or(|new| place::organization(new, "owner").as_deref() == Some(caller.partner()));
     Ok(Roles {
         requester: current.belongs_to(caller.partner()) || caller.way() == Way::Operator,
         target: owner.as_deref() == Some(caller.partner()) || claims,

@@ -71,14 +71,33 @@ pub async fn vread(
     allowed(ctx, caller, Interaction::Vread, kind)?;
     let mut record = record::start(ctx, caller, request, "vread", format!("{kind}/{id}"));
     let seen = look(ctx, caller, kind, id, &mut record).await?;
-    record::keep(ctx, &record).await?;
-    let unknown = || Error::unknown(kind, &format!("{id}/_history/{version}"));
-    let (seen, version) = (seen.ok_or_else(unknown)?, version.parse().map_err(|_| unknown())?);
-    if seen.stored.version != version {
-        let older = ctx.store.vread(&seen.stored, version).await?.ok_or_else(unknown)?;
-        return within(ctx, caller, seen.with(older)).await?.ok_or_else(unknown);
+    let found = match (&seen, version.parse::<i64>()) {
+        (Some(seen), Ok(version)) if seen.stored.version != version => earlier(ctx, caller, seen, version).await?,
+        (Some(seen), Ok(_)) if seen.stored.deleted => {
+            record::keep(ctx, &record).await?;
+            return Err(gone(kind, id));
+        }
+        (Some(seen), Ok(_)) => Some(seen.with(seen.stored.clone()).version(caller)?),
+        _ => None,
+    };
+    // What is released is that version, not the one that is current.
+    match (&found, record.released.pop()) {
+        (Some(found), Some(released)) => record.released.push(Disclosure { version: found.version, ..released }),
+        (None, Some(Disclosure { key, party, patient, .. })) => {
+            let why = "not-opened".to_string();
+            record.refused.push(Refusal { key, patient, party: Some(party), why, decision: None });
+        }
+        _ => {}
     }
-    if seen.stored.deleted { Err(gone(kind, id)) } else { seen.version(caller) }
+    record::keep(ctx, &record).await?;
+    found.ok_or_else(|| Error::unknown(kind, &format!("{id}/_history/{version}")))
+}
+
+async fn earlier(ctx: &Context, caller: &Caller, seen: &Seen, version: i64) -> Result<Option<Version>, Error> {
+    match ctx.store.vread(&seen.stored, version).await? {
+        Some(older) => within(ctx, caller, seen.with(older)).await,
+        None => Ok(None),
+    }
 }
 
 /// An older version, decided by itself: labels and patients may have been others then. `None` hides it.

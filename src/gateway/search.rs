@@ -7,7 +7,7 @@ use crate::auth::Caller;
 use crate::consent::{Action, Reach, Released, by_right, release};
 use crate::fhir::Issue;
 use crate::fhir::interaction::Interaction;
-use crate::fhir::search::{Query, query};
+use crate::fhir::search::{Query, SortKey, query};
 use crate::fhir::view::View;
 use crate::store::{After, Page, Stored};
 
@@ -78,11 +78,11 @@ pub(super) struct Sight<'a> {
 /// Every parameter that cannot be read; under `strict` every one that is not known.
 pub async fn search(ctx: &Context, caller: &Caller, request: &Request, asked: &Search<'_>) -> Result<Found, Error> {
     let (query, path) = question(ctx, caller, asked)?;
-    let keys = query.order.len();
-    let after = query.page.as_deref().map(|sealed| open_page(ctx, caller, sealed, keys)).transpose()?;
+    let after = query.page.as_deref().map(|sealed| open_page(ctx, caller, sealed, &query.order)).transpose()?;
 
     let asking = Asking::new(caller, Action::Access);
     let (reach, grounds) = person::reach(ctx, &asking, &kinds(ctx, caller, &query), query.patient()).await?;
+    bounded(&query, &reach)?;
     let page = if query.only_total { None } else { Some(ctx.store.search(&query, &reach, after.as_ref()).await?) };
     let total = total(ctx, &query, &reach, page.as_ref()).await?;
 
@@ -130,12 +130,9 @@ fn question(ctx: &Context, caller: &Caller, asked: &Search) -> Result<(Query, St
     for kind in &kinds {
         read::allowed(ctx, caller, Interaction::SearchType, kind)?;
     }
-    let reading = ctx.reading(asked.base, asked.strict);
+    let reading = ctx.reading(caller, asked.base, asked.strict);
     let mut query = Query::read(&kinds, &pairs, &reading).map_err(|issues| Error::No(No::Unreadable, issues))?;
-    // A chain asks something of each type that it leads through.
-    for kind in query.kinds_touched() {
-        read::allowed(ctx, caller, Interaction::SearchType, kind)?;
-    }
+    covered(ctx, caller, &query)?;
     if kinds.len() != 1 {
         query.applied.splice(0..0, named);
     }
@@ -150,6 +147,23 @@ fn question(ctx: &Context, caller: &Caller, asked: &Search) -> Result<(Query, St
         }
     };
     Ok((query, path))
+}
+
+/// A query asks something of each type that it searches and that its chains lead through: the scopes cover them all.
+pub(super) fn covered(ctx: &Context, caller: &Caller, query: &Query) -> Result<(), Error> {
+    query.kinds_touched().into_iter().try_for_each(|kind| read::allowed(ctx, caller, Interaction::SearchType, kind))
+}
+
+/// What a statement says for each step of a query about each person, or each resource, that is in reach.
+const WEIGHT_MAX: usize = 12_000;
+
+/// Whether the statement stays within what a database takes.
+pub(super) fn bounded(query: &Query, reach: &Reach) -> Result<(), Error> {
+    if (query.steps() + 1) * reach.weight() <= WEIGHT_MAX {
+        return Ok(());
+    }
+    let text = "the consents of too many people would have to be looked at for each step of this search: name a patient, or use fewer chains";
+    Err(Error::one(No::Unreadable, Issue::error("too-costly", "search-too-wide", text)))
 }
 
 /// Which parameters of which types lead into somebody's compartment.
@@ -208,8 +222,8 @@ async fn total(ctx: &Context, query: &Query, reach: &Reach, page: Option<&Page>)
     })
 }
 
-fn open_page(ctx: &Context, caller: &Caller, sealed: &str, keys: usize) -> Result<After, Error> {
-    let after = ctx.keys.open(caller.partner(), sealed).and_then(|text| After::parse(&text, keys));
+fn open_page(ctx: &Context, caller: &Caller, sealed: &str, order: &[SortKey]) -> Result<After, Error> {
+    let after = ctx.keys.open(caller.partner(), sealed).and_then(|text| After::parse(&text, order));
     after.ok_or_else(|| {
         let text = "`_page`: expected the token of a `next` link that was given to you; start again without it";
         Error::one(No::Unreadable, Issue::error("value", "page-token", text))

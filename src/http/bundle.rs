@@ -58,11 +58,15 @@ async fn transaction(ctx: &Context, asked: &Asked, entries: Vec<Entry>) -> Resul
         gateway::submit(ctx, &asked.caller, &asked.request, Interaction::Transaction, deeds).await?.into_iter();
     let mut reads = reads.into_iter();
     let mut answers = Vec::with_capacity(order.len());
+    let mut room = ANSWER_MAX_BYTES;
     for place in order {
         answers.push(match place {
             Some(()) => written.next().map(|one| done(asked, one)).unwrap_or_default(),
             None => match reads.next() {
-                Some((index, entry)) => look(ctx, asked, &entry).await.unwrap_or_else(|problem| failed(problem, index)),
+                Some((index, entry)) => {
+                    let found = looked(ctx, asked, &entry, &mut room).await;
+                    found.unwrap_or_else(|problem| failed(problem, index))
+                }
                 None => Answered::default(),
             },
         });
@@ -80,12 +84,38 @@ async fn batch(ctx: &Context, asked: &Asked, entries: Vec<Entry>) -> Vec<Answere
         _ => 2,
     });
     let mut answers: Vec<Answered> = order.iter().map(|_| Answered::default()).collect();
+    let mut room = ANSWER_MAX_BYTES;
     for (index, entry) in order {
-        let answered =
-            if reads_only(&entry) { look(ctx, asked, &entry).await } else { alone(ctx, asked, entry, index).await };
+        let answered = if reads_only(&entry) {
+            looked(ctx, asked, &entry, &mut room).await
+        } else {
+            alone(ctx, asked, entry, index).await
+        };
         answers[index] = answered.unwrap_or_else(|problem| failed(problem, index));
     }
     answers
+}
+
+/// What the entries of one Bundle read may fill this much; the rest are told to come by themselves.
+const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+async fn looked(ctx: &Context, asked: &Asked, entry: &Entry, room: &mut usize) -> Result<Answered, Problem> {
+    let too_much = || {
+        let text =
+            format!("what the entries of a Bundle read may fill {ANSWER_MAX_BYTES} bytes: ask for this one by itself");
+        Error::one(No::TooLarge, Issue::error("too-costly", "answer-too-large", text))
+    };
+    if *room == 0 {
+        return Err(too_much().into());
+    }
+    let found = look(ctx, asked, entry).await?;
+    let size = found.resource.as_ref().map_or(0, Vec::len);
+    if size > *room {
+        *room = 0;
+        return Err(too_much().into());
+    }
+    *room -= size;
+    Ok(found)
 }
 
 fn reads_only(entry: &Entry) -> bool {

@@ -56,6 +56,7 @@ fn limits(ctx: &Context) -> Vec<String> {
             search.parameters_max, search.values_max
         ),
         format!("a chain or `_has`: at most {} steps; more is 400", search.chain_max),
+        format!("all chains of a search: at most {} places over all their targets; more is 400", search.steps_max),
         format!("`_sort`: at most {} keys; more is 400", search.sort_max),
         format!(
             "`_include` and `_revinclude`: at most {} of a search; they bring at most {} resources to a page, in at most {} rounds of `:iterate`, and the Bundle says when there is more",

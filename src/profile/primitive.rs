@@ -115,7 +115,9 @@ impl Primitive {
                 if text.len() > STRING_CHARS_MAX && text.chars().count() > STRING_CHARS_MAX {
                     return Err("at most 1 MB of text");
                 }
-                (!text.is_empty(), "text that is not empty")
+                // FHIR R4 datatypes.html#string: tab, line feed and carriage return are the only ones.
+                let is_control = |letter: char| letter < ' ' && !matches!(letter, '\t' | '\n' | '\r');
+                (!text.is_empty() && !text.contains(is_control), "text that is not empty, without control characters")
             }
             Code => (is_code(text), "a code without spaces around or doubled inside"),
             Id => (is_id(text), "1 to 64 of letters, digits, `-` and `.`"),

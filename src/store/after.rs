@@ -3,10 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fhir::search::SortKey;
+
 use super::sql::Bind;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct After {
+    /// The order that the keys belong to.
+    pub(super) order: String,
     pub(super) keys: Vec<Key>,
     pub(super) kind: String,
     pub(super) id: String,
@@ -29,8 +33,12 @@ impl After {
     }
 
     /// `None` for what no page of ours has said, or a page in another order.
-    pub fn parse(text: &str, keys: usize) -> Option<After> {
-        serde_json::from_str(text).ok().filter(|after: &After| after.keys.len() == keys.max(1))
+    pub fn parse(text: &str, order: &[SortKey]) -> Option<After> {
+        serde_json::from_str(text).ok().filter(|after: &After| after.order == After::order_of(order))
+    }
+
+    pub(super) fn order_of(order: &[SortKey]) -> String {
+        format!("{order:?}")
     }
 }
 

@@ -34,10 +34,20 @@ pub(super) fn is_narrow(criterion: &Criterion) -> bool {
 
 fn is_rare(filter: &Filter, test: &Test) -> bool {
     match test {
-        Test::Token { .. } => filter.param.starts_with("identifier") || filter.param.ends_with(":identifier"),
-        Test::Id(_) | Test::Reference { .. } | Test::TextStarts(_) | Test::TextExact(_) | Test::Uri(_) => true,
+        Test::Token { .. } | Test::Uri(_) => named(&filter.param).is_some(),
+        Test::Id(_) | Test::Reference { .. } | Test::TextStarts(_) | Test::TextExact(_) => true,
         _ => false,
     }
+}
+
+/// The parameters whose tokens and uris are found from their values, as the conditions of these indexes spell them.
+fn named(param: &str) -> Option<&'static str> {
+    Some(match param {
+        "identifier" => "'identifier'",
+        "identifier:of-type" => "'identifier:of-type'",
+        "url" => "'url'",
+        _ => return None,
+    })
 }
 
 /// Appends the condition that a criterion is, on a row `r` of that type.
@@ -112,7 +122,11 @@ fn holds_filter(sql: Sql, kind: Option<&str>, filter: &Filter, asked: Asked) -> 
 
 fn among(sql: Sql, kind: &str, param: &str, test: &Test) -> Sql {
     let sql = sql.push("(r.bucket, r.id) IN (SELECT x.bucket, x.id FROM ").push(table(test));
-    let sql = sql.push(" x WHERE x.kind = ").bind(kind).push(" AND x.param = ").bind(param);
+    let sql = sql.push(" x WHERE x.kind = ").bind(kind).push(" AND x.param = ");
+    let sql = match named(param) {
+        Some(literal) => sql.push(literal),
+        None => sql.bind(param),
+    };
     value::passes(sql.push(" AND "), test).push(")")
 }
 
@@ -126,6 +140,7 @@ fn indexed(sql: Sql, param: &str, test: &Test) -> Sql {
 
 fn table(test: &Test) -> &'static str {
     table_of(match test {
+        Test::Word(_) => return "idx_word",
         Test::Token { .. } | Test::Codes { .. } => ParamKind::Token,
         Test::Reference { .. } => ParamKind::Reference,
         Test::Date(..) => ParamKind::Date,

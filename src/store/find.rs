@@ -42,7 +42,7 @@ impl Store {
         let next = found.last().filter(|_| more).map(|last| {
             let keys =
                 if is_by_time { vec![Key::Int(last.int(4))] } else { last.0[KEYS_AT..].iter().map(Key::of).collect() };
-            After { keys, kind: last.text(1), id: last.text(2) }
+            After { order: After::order_of(&query.order), keys, kind: last.text(1), id: last.text(2) }
         });
         Ok(Page { rows: found.into_iter().map(Stored::of).collect(), next })
     }

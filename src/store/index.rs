@@ -57,6 +57,11 @@ const QUANTITY: Table = Table {
     columns: "(param, value, system, code)",
     insert: "INSERT INTO idx_quantity (bucket, kind, id, param, value, system, code) VALUES ",
 };
+const WORD: Table = Table {
+    delete: "DELETE FROM idx_word",
+    columns: "(param, folded)",
+    insert: "INSERT INTO idx_word (bucket, kind, id, param, folded) VALUES ",
+};
 const COMPOSITE: Table = Table {
     delete: "DELETE FROM idx_composite",
     columns: "(param, a_system, a_code, a_low, a_high, b_system, b_code, b_low, b_high)",
@@ -72,7 +77,8 @@ const FURTHER: Table = Table {
     columns: "patient",
     insert: "INSERT INTO further_patient (bucket, kind, id, patient) VALUES ",
 };
-const TABLES: [&Table; 10] = [&TOKEN, &REFERENCE, &DATE, &TEXT, &URI, &NUMBER, &QUANTITY, &COMPOSITE, &LABEL, &FURTHER];
+const TABLES: [&Table; 11] =
+    [&TOKEN, &REFERENCE, &DATE, &TEXT, &WORD, &URI, &NUMBER, &QUANTITY, &COMPOSITE, &LABEL, &FURTHER];
 
 /// The key that all rows of a resource begin with.
 #[derive(Clone, Copy)]
@@ -127,9 +133,9 @@ impl Key<'_> {
 }
 
 /// What each table holds of a resource, without the key.
-fn rows(place: &Place) -> [(&'static Table, Vec<Vec<Bind>>); 10] {
+fn rows(place: &Place) -> [(&'static Table, Vec<Vec<Bind>>); 11] {
     let mut found = TABLES.map(|table| (table, Vec::new()));
-    let [tokens, references, dates, texts, uris, numbers, quantities, composites, labels, further] = &mut found;
+    let [tokens, references, dates, texts, words, uris, numbers, quantities, composites, labels, further] = &mut found;
     for entry in &place.entries {
         let param = Bind::from(entry.param.as_str());
         let text = |text: &String| Bind::from(text.as_str());
@@ -140,6 +146,7 @@ fn rows(place: &Place) -> [(&'static Table, Vec<Vec<Bind>>); 10] {
                 dates.1.push(vec![param, interval.start.0.into(), interval.end.0.into()]);
             }
             IndexValue::Text { folded, exact } => texts.1.push(vec![param, text(folded), text(exact)]),
+            IndexValue::Word(folded) => words.1.push(vec![param, text(folded)]),
             IndexValue::Uri(uri) => uris.1.push(vec![param, text(uri)]),
             IndexValue::Number(value) => numbers.1.push(vec![param, (*value).into()]),
             IndexValue::Quantity { value, system, code } => {

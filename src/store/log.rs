@@ -61,6 +61,8 @@ pub struct Filter {
     pub limit: usize,
 }
 
+/// Parties of one INSERT.
+const PARTIES: usize = 1_000;
 const RECORD: &str = "INSERT INTO record (bucket, id, at, partner, patient, verdict, body) VALUES ";
 const UNCHAINED: &str = "INSERT INTO unchained (bucket, record, at) VALUES ";
 const PARTY: &str = "INSERT INTO record_party (bucket, record, partner, patient, at) VALUES ";
@@ -118,8 +120,12 @@ impl Tx {
         if records.iter().all(|record| record.parties.is_empty()) {
             return Ok(());
         }
-        let sql = Sql::new(PARTY).rows(records.iter().flat_map(Record::party_rows));
-        self.inner.execute(sql.push(" ON CONFLICT DO NOTHING")).await.map(|_| ())
+        let parties: Vec<Vec<Bind>> = records.iter().flat_map(Record::party_rows).collect();
+        for chunk in parties.chunks(PARTIES) {
+            let sql = Sql::new(PARTY).rows(chunk.iter().cloned());
+            self.inner.execute(sql.push(" ON CONFLICT DO NOTHING")).await?;
+        }
+        Ok(())
     }
 
     /// The last link.

@@ -26,14 +26,20 @@ pub async fn begin(pool: &PgPool) -> Result<Transaction, Fault> {
 }
 
 pub async fn fetch(connection: &mut sqlx::PgConnection, sql: Sql) -> Result<Vec<Row>, Fault> {
-    let query = sql.binds.into_iter().fold(sqlx::query(AssertSqlSafe(sql.text)), bind);
+    let query = {
+        let text = sql.numbered();
+        sql.binds.into_iter().fold(sqlx::query(AssertSqlSafe(text)), bind)
+    };
     let rows: Vec<PgRow> = query.fetch_all(connection).await.map_err(Fault::of("read"))?;
     rows.iter().map(row).collect::<Result<_, _>>().map_err(Fault::of("read"))
 }
 
 /// The number of rows that it changed.
 pub async fn execute(connection: &mut sqlx::PgConnection, sql: Sql) -> Result<u64, Fault> {
-    let query = sql.binds.into_iter().fold(sqlx::query(AssertSqlSafe(sql.text)), bind);
+    let query = {
+        let text = sql.numbered();
+        sql.binds.into_iter().fold(sqlx::query(AssertSqlSafe(text)), bind)
+    };
     query.execute(connection).await.map(|done| done.rows_affected()).map_err(Fault::of("write"))
 }
 

@@ -133,11 +133,11 @@ impl Store {
     }
 
     /// Everything of one person that a condition must be worked out on, resource by resource, because SQL cannot
-    /// carry it. For decisions alone.
-    pub async fn record_of(&self, patient: &str) -> Result<Vec<Stored>, Fault> {
+    /// carry it; at most `limit`. For decisions alone.
+    pub async fn record_of(&self, patient: &str, limit: usize) -> Result<Vec<Stored>, Fault> {
         let sql = of_person(Sql::new("SELECT ").push(COLUMNS).push(" FROM "), patient, &[]);
         let sql = sql.push(" p CROSS JOIN resource r WHERE r.bucket = p.bucket AND r.kind = p.kind AND r.id = p.id");
-        let sql = sql.push(" AND r.deleted = 0");
+        let sql = sql.push(" AND r.deleted = 0 LIMIT ").bind(limit as i64);
         Ok(self.db.fetch(sql).await?.into_iter().map(Stored::of).collect())
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Text is `'static`, so that no value can slip into it; values go in by `bind` alone.
 
-use std::fmt::Write;
-
 /// A value for a placeholder.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Bind {
@@ -61,6 +59,19 @@ impl Sql {
         self
     }
 
+    /// The text with `$1`, `$2`, …, as PostgreSQL wants it. No literal of ours has a question mark.
+    pub fn numbered(&self) -> String {
+        let mut text = String::with_capacity(self.text.len() + self.binds.len() * 2);
+        for (number, part) in self.text.split('?').enumerate() {
+            if number > 0 {
+                text.push('$');
+                text.push_str(&number.to_string());
+            }
+            text.push_str(part);
+        }
+        text
+    }
+
     pub fn push(mut self, text: &'static str) -> Sql {
         self.text.push_str(text);
         self
@@ -68,12 +79,12 @@ impl Sql {
 
     pub fn bind(mut self, value: impl Into<Bind>) -> Sql {
         self.binds.push(value.into());
-        self.text.push('$');
-        let _ = write!(self.text, "{}", self.binds.len());
+        // Values stand in the order of their places. SQLite would look up `$7` among all names before it, each time.
+        self.text.push('?');
         self
     }
 
-    /// `$3, $4, $5`; with no values, what matches nothing.
+    /// `?, ?, ?`; with no values, what matches nothing.
     pub fn bind_list<T: Into<Bind>>(mut self, values: impl IntoIterator<Item = T>) -> Sql {
         let mut first = true;
         for value in values {
@@ -118,7 +129,7 @@ impl Sql {
         self.push(")")
     }
 
-    /// `($1, $2), ($3, $4)`: the rows of an INSERT.
+    /// `(?, ?), (?, ?)`: the rows of an INSERT.
     pub fn rows(mut self, rows: impl IntoIterator<Item = Vec<Bind>>) -> Sql {
         let mut first = true;
         for row in rows {

@@ -31,7 +31,7 @@ pub(super) fn passes(sql: Sql, found: &Test) -> Sql {
             }
         }
         Test::Date(prefix, interval) => during(sql, "x.start_at", "x.end_at", *prefix, interval),
-        Test::TextStarts(text) => starts(sql, "x.folded", text),
+        Test::TextStarts(text) | Test::Word(text) => starts(sql, "x.folded", text),
         Test::TextContains(text) => {
             let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
             sql.push("x.folded LIKE ").bind(format!("%{escaped}%")).push(" ESCAPE '\\'")

@@ -191,7 +191,12 @@ async fn includes_are_bounded_and_say_so(on: On) {
     assert_eq!(entries.iter().filter(|entry| entry["search"]["mode"] == "include").count(), 2);
     let outcome = entries.iter().find(|entry| entry["search"]["mode"] == "outcome").unwrap();
     assert_eq!(outcome["resource"]["issue"][0]["details"]["coding"][0]["code"], "includes-bounded");
-    let many = vec!["_revinclude=Observation:patient"; 30].join("&");
+    let kinds =
+        ["Observation", "Goal", "CarePlan", "CareTeam", "Condition", "Encounter", "Procedure", "Consent", "Task"];
+    let modes = ["_revinclude", "_revinclude:iterate"];
+    let modes =
+        modes.map(|mode| kinds.map(|kind| format!("{mode}={kind}:patient&{mode}={kind}:patient:Patient")).join("&"));
+    let many = modes.join("&");
     assert_eq!(clinic.get(&format!("/fhir/Patient?{many}")).await.is(400).rules(), ["query-too-long"]);
 }
 
@@ -221,4 +226,18 @@ async fn a_search_reads_and_asks_no_type_that_the_scopes_leave_out(on: On) {
     assert_eq!(found(&narrow, "Goal?patient.name=alder").await, Vec::<String>::new());
     let everything = narrow.get(&format!("/fhir/Patient/{id}/*")).await.is(200);
     assert_eq!(everything.keys(), only(&patient));
+}
+
+on_both!(a_search_that_leads_everywhere_is_refused_in_words);
+async fn a_search_that_leads_everywhere_is_refused_in_words(on: On) {
+    let (_gw, clinic) = start(on).await;
+    for path in [
+        "/fhir/Task?subject._has:Task:subject:subject.subject._id=x",
+        "/fhir/Task?focus.subject.organization.name=x&focus.subject.link.name=x",
+    ] {
+        let answer = clinic.get(path).await;
+        let rules = answer.rules();
+        assert!(answer.status == 400 && rules.iter().all(|rule| rule == "chain-too-wide"), "{path}: {rules:?}");
+    }
+    clinic.get("/fhir/Task?focus:ServiceRequest.subject:Patient.organization.name=x").await.is(200);
 }

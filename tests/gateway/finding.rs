@@ -82,6 +82,8 @@ async fn rows_come_in_the_order_that_is_asked_for_page_by_page(on: On) {
     let page = clinic.get("/fhir/Goal?_sort=start-date&_count=2").await.is(200);
     let next = page.body["link"][1]["url"].as_str().unwrap().replace("start-date", "start-date,_id");
     assert_eq!(clinic.get(&next).await.is(400).rules(), ["page-token"], "a page of one order is none of another");
+    let next = page.body["link"][1]["url"].as_str().unwrap().replace("start-date", "description");
+    assert_eq!(clinic.get(&next).await.is(400).rules(), ["page-token"], "nor of another with as many keys");
 }
 
 on_both!(modifiers_look_beside_the_code);

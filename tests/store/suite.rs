@@ -139,6 +139,7 @@ impl Exchange {
         let reading = Reading {
             params: &self.params,
             definitions: &self.profiles,
+            scopes: None,
             limits: &limits,
             zone: &Zone::utc(),
             base: "",

@@ -8,7 +8,7 @@ use super::{DEPTH_MAX, OPERATIONS_MAX, STEPS_MAX, Unfit, fits, shown};
 use crate::fhir::Issue;
 
 /// Most values that the copies of one patch may bring: two dozen copies of a copy would be a billion.
-const COPIED_MAX: usize = 100_000;
+const COPIED_MAX: usize = 1_000_000;
 
 /// One operation, with its place in the patch.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,7 +137,7 @@ fn one(operation: &Operation, to: &mut Value, copied: &mut usize) -> Result<(), 
             let value = from.find(to).ok_or_else(absent)?.clone();
             *copied += size(&value);
             if *copied > COPIED_MAX {
-                return Err(format!("the copies of a patch may bring at most {COPIED_MAX} values"));
+                return Err(format!("the copies of a patch may bring at most {COPIED_MAX} characters"));
             }
             add(to, path, value)
         }
@@ -207,8 +207,9 @@ fn drop_empty_lists(value: &mut Value) {
 
 fn size(value: &Value) -> usize {
     1 + match value {
-        Value::Object(object) => object.values().map(size).sum(),
+        Value::Object(object) => object.iter().map(|(name, value)| name.len() + size(value)).sum(),
         Value::Array(list) => list.iter().map(size).sum(),
+        Value::String(text) => text.len(),
         _ => 0,
     }
 }

@@ -119,6 +119,11 @@ impl Patch {
         matches!(self, Patch::Json(operations) if json::names_version(operations))
     }
 
+    /// Whether it depends on what is there, so that its success says something of it: all but a merge.
+    pub fn asks(&self) -> bool {
+        !matches!(self, Patch::Merge(_))
+    }
+
     /// The resource that comes out.
     ///
     /// # Errors

@@ -79,6 +79,8 @@ pub enum Test {
     TextStarts(String),
     TextContains(String),
     TextExact(String),
+    /// What a code is called.
+    Word(String),
     Uri(String),
     UriBelow(String),
     Number(Prefix, f64, f64),
@@ -148,6 +150,16 @@ impl Criterion {
             any.push(of_kind(Criterion::Filter(filter("_id", Test::Id(owner.1.to_string())))));
         }
         Criterion::Any(any)
+    }
+
+    /// How many other resources this looks at for one that is found.
+    pub fn steps(&self) -> usize {
+        match self {
+            Criterion::Filter(_) => 0,
+            Criterion::Any(parts) => parts.iter().map(Criterion::steps).sum(),
+            Criterion::OfKind(_, part) => part.steps(),
+            Criterion::Chain { then, .. } | Criterion::Has { then, .. } => 1 + then.steps(),
+        }
     }
 
     /// The types whose resources this looks at, besides the one that is searched.
@@ -229,7 +241,13 @@ fn chain(
         Some(wanted) if param.points_at(wanted) && with.definitions.knows(wanted) => vec![wanted],
         Some(_) => return Err(unknown(whole, "names a type at which that reference does not point")),
         None if code == "patient" => vec!["Patient"],
-        None => param.targets.iter().map(String::as_str).filter(|kind| with.definitions.knows(kind)).collect(),
+        None => {
+            let known = param.targets.iter().map(String::as_str).filter(|kind| with.definitions.knows(kind));
+            let (covered, others): (Vec<&str>, Vec<&str>) =
+                known.partition(|kind| with.scopes.is_none_or(|scopes| scopes.covers(kind)));
+            // Where the scopes cover none, the refusal says so.
+            if covered.is_empty() { others } else { covered }
+        }
     };
     let (mut links, mut refused) = (Vec::new(), None);
     for target in targets {
@@ -285,7 +303,7 @@ fn filter(
             Ok(Filter { negated: true, ..plain(values.iter().map(|text| value::token(text)).collect()) })
         }
         (ParamKind::Token, Some("text")) => {
-            let tests = values.iter().map(|text| value::text(text)).collect();
+            let tests = values.iter().map(|text| value::word(text)).collect();
             Ok(Filter { param: beside("text"), ..plain(tests) })
         }
         (ParamKind::Token, Some("of-type")) => {

@@ -1,5 +1,10 @@
 //! What a search must know of types, code systems and value sets, told by whoever holds the definitions.
 
+/// What a caller's scopes let it search.
+pub trait Searchable: Sync {
+    fn covers(&self, kind: &str) -> bool;
+}
+
 /// Answers from definitions; `None` where they are not at hand.
 pub trait Definitions: Sync {
     /// Whether a resource type is served here.

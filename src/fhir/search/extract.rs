@@ -35,6 +35,8 @@ pub enum IndexValue {
         system: String,
         code: String,
     },
+    /// What a code is called, folded.
+    Word(String),
     /// Two values that stand together, each as the row of a composite holds it.
     Composite(Cell, Cell),
 }
@@ -87,7 +89,8 @@ pub fn entries(params: &Params, resource: &Resource, zone: &Zone) -> Vec<Entry> 
 
 /// What stands beside a value and is found by a modifier.
 fn beside(kind: ParamKind, element: Element) -> Vec<(&'static str, IndexValue)> {
-    let words = |texts: Vec<&str>| texts.into_iter().map(|exact| ("text", text(exact))).collect::<Vec<_>>();
+    let words =
+        |texts: Vec<&str>| texts.into_iter().map(|text| ("text", IndexValue::Word(fold(text)))).collect::<Vec<_>>();
     match kind {
         ParamKind::Token if element.get("coding").exists() || element.get("text").exists() => words(
             element
@@ -174,7 +177,7 @@ impl Cell {
             IndexValue::Uri(uri) => cell(String::new(), uri, 0.0, 0.0),
             IndexValue::Number(value) => cell(String::new(), String::new(), value, value),
             IndexValue::Quantity { value, system, code } => cell(system, code, value, value),
-            IndexValue::Composite(..) => None,
+            IndexValue::Composite(..) | IndexValue::Word(_) => None,
         }
     }
 }

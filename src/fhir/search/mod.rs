@@ -16,7 +16,7 @@ mod value;
 
 pub use criteria::Criteria;
 pub use criterion::{Criterion, Filter, Test};
-pub use definitions::Definitions;
+pub use definitions::{Definitions, Searchable};
 pub use extract::{Entry, IndexValue, fold};
 pub use include::Include;
 pub use order::{SortBy, SortKey};

@@ -12,7 +12,7 @@ use crate::fhir::view::View;
 use crate::fhir::{Instant, Issue, Severity, Zone};
 
 use super::criterion::{Criterion, short};
-use super::definitions::Definitions;
+use super::definitions::{Definitions, Searchable};
 use super::include::Include;
 use super::order::{self, SortKey};
 use super::params::Params;
@@ -51,6 +51,7 @@ pub struct Limits {
     pub parameters_max: usize,
     pub values_max: usize,
     pub chain_max: usize,
+    pub steps_max: usize,
     pub sort_max: usize,
     pub includes_max: usize,
     pub included_max: usize,
@@ -61,6 +62,8 @@ pub struct Limits {
 pub struct Reading<'a> {
     pub params: &'a Params,
     pub definitions: &'a dyn Definitions,
+    /// What the caller may search; an untyped chain leads to no other type. `None` for any.
+    pub scopes: Option<&'a dyn Searchable>,
     pub limits: &'a Limits,
     /// The zone of a date without an offset.
     pub zone: &'a Zone,
@@ -128,6 +131,11 @@ impl Query {
         self.criteria.iter().find_map(|criterion| criterion.patient(kind))
     }
 
+    /// How many other resources its chains look at for one that is found.
+    pub fn steps(&self) -> usize {
+        self.criteria.iter().map(Criterion::steps).sum()
+    }
+
     /// The types whose resources the query looks at, each once. Includes may bring others.
     pub fn kinds_touched(&self) -> BTreeSet<&str> {
         let mut kinds: BTreeSet<&str> = self.kinds.iter().map(String::as_str).collect();
@@ -178,8 +186,23 @@ impl Query {
                 return Ok(false);
             }
             _ => match Include::named(name) {
-                Some(mode) => self.includes.push(Include::read(mode, &self.kinds, name, value, with)?),
-                None => self.criteria.push(self.criterion(name, value, with)?),
+                Some(mode) => {
+                    let include = Include::read(mode, &self.kinds, name, value, with)?;
+                    if !self.includes.contains(&include) {
+                        self.includes.push(include);
+                    }
+                }
+                None => {
+                    self.criteria.push(self.criterion(name, value, with)?);
+                    if self.steps() > with.limits.steps_max {
+                        let text = format!(
+                            "`{}`: over all their targets, the chains of a search lead to at most {} places; name the types, `subject:Patient.name`",
+                            short(name),
+                            with.limits.steps_max
+                        );
+                        return Err(Issue::error("too-costly", "chain-too-wide", text));
+                    }
+                }
             },
         }
         Ok(true)

@@ -25,6 +25,7 @@ fn read(text: &str, strict: bool) -> Result<Query, Vec<Issue>> {
     let reading = Reading {
         params: &params,
         definitions: &Listed,
+        scopes: None,
         limits: &limits,
         zone: &Zone::utc(),
         base: "https://exchange.example/fhir",

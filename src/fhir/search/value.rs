@@ -58,6 +58,10 @@ pub fn text(text: &str) -> Test {
     Test::TextStarts(fold(&plain(text)))
 }
 
+pub fn word(text: &str) -> Test {
+    Test::Word(fold(&plain(text)))
+}
+
 pub fn text_within(text: &str) -> Test {
     Test::TextContains(fold(&plain(text)))
 }

@@ -155,7 +155,7 @@ impl Lister<'_> {
         // Oldest first: what is changed while the list is made moves behind its end, and is met once more.
         pairs.push(("_sort".into(), "_lastUpdated".into()));
         let query = self.query(kind, pairs, self.ctx.config.export.page_rows)?;
-        let after = reached.behind.as_ref().and_then(|(_, place)| After::parse(place, 1));
+        let after = reached.behind.as_ref().and_then(|(_, place)| After::parse(place, &query.order));
         let reach = self.reach(None).await?;
         let page = self.ctx.store.search(&query, &reach, after.as_ref()).await?;
         let behind = page.next.map(|next| (kind.to_string(), next.text()));
@@ -232,7 +232,7 @@ impl Lister<'_> {
 
     fn query(&self, kind: &str, mut pairs: Pairs, count: usize) -> Result<Query, Error> {
         pairs.push(("_count".into(), count.to_string()));
-        Query::read(&[kind.to_string()], &pairs, &self.ctx.reading("", true))
+        Query::read(&[kind.to_string()], &pairs, &self.ctx.reading_all("", true))
             .map_err(|issues| Error::No(No::Unreadable, issues))
     }
 }

@@ -8,7 +8,7 @@ use crate::fhir::{Element, Instant, Issue, Reference};
 use crate::store::{ExportJob, ExportState};
 
 use super::super::record::{self, Request};
-use super::super::{Context, Error, No, everything, read};
+use super::super::{Context, Error, No, everything, read, search};
 use super::{Reached, Wanted};
 
 /// Of whom.
@@ -39,9 +39,12 @@ pub async fn start_export(
         issues.push(Issue::error("not-supported", "parameter-value", text));
     }
     let kinds = everything::kinds(ctx, caller, &asked.kinds, asked.strict, &mut warnings)?;
-    let reading = ctx.reading("", true);
+    let reading = ctx.reading(caller, "", true);
     for (kind, pairs) in &asked.filters {
-        issues.extend(Query::read(std::slice::from_ref(kind), pairs, &reading).err().into_iter().flatten());
+        match Query::read(std::slice::from_ref(kind), pairs, &reading) {
+            Ok(query) => search::covered(ctx, caller, &query)?,
+            Err(more) => issues.extend(more),
+        }
     }
     if !issues.is_empty() {
         return Err(Error::No(No::Unreadable, issues));
