@@ -33,6 +33,7 @@ pub struct Server {
     /// Without it, links use the request's Host.
     pub base_url: Option<String>,
     pub body_max_bytes: usize,
+    pub body_timeout_secs: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

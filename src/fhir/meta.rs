@@ -7,6 +7,19 @@ use super::outcome::Issue;
 use super::resource::Resource;
 
 const LISTS: [&str; 3] = ["profile", "security", "tag"];
+/// Most profiles, labels or tags that one call names.
+const NAMED_MAX: usize = 100;
+
+/// # Errors
+/// That a call names more than are compared.
+pub fn bounded(meta: &Value) -> Result<(), Issue> {
+    let many =
+        LISTS.iter().find(|name| meta.get(**name).and_then(Value::as_array).is_some_and(|list| list.len() > NAMED_MAX));
+    many.map_or(Ok(()), |name| {
+        let text = format!("`{name}`: at most {NAMED_MAX} in one call");
+        Err(Issue::error("too-costly", "meta-too-long", text).at("Parameters.parameter"))
+    })
+}
 
 /// Adds the profiles, labels and tags of `meta` that are not there yet. Answers whether anything was.
 pub fn add(resource: &mut Resource, meta: &Value) -> bool {

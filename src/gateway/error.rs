@@ -28,6 +28,8 @@ pub enum No {
     NotOffered,
     /// A body beyond the limit.
     TooLarge,
+    /// A body that does not come.
+    TooSlow,
     /// A body in a format that is not read here.
     WrongFormat,
     /// An answer in a format that is not written here.

@@ -34,6 +34,7 @@ pub async fn change_meta(
     if_match: Option<String>,
 ) -> Result<Value, Error> {
     read::allowed(ctx, caller, Interaction::Update, kind)?;
+    meta::bounded(sent).map_err(|issue| Error::one(No::Unreadable, issue))?;
     let (version, mut resource) = view(ctx, caller, request, kind, id).await?;
     let changed = if adds {
         meta::add(&mut resource, sent)

@@ -71,13 +71,13 @@ pub async fn vread(
     allowed(ctx, caller, Interaction::Vread, kind)?;
     let mut record = record::start(ctx, caller, request, "vread", format!("{kind}/{id}"));
     let seen = look(ctx, caller, kind, id, &mut record).await?;
-    let found = match (&seen, version.parse::<i64>()) {
-        (Some(seen), Ok(version)) if seen.stored.version != version => earlier(ctx, caller, seen, version).await?,
-        (Some(seen), Ok(_)) if seen.stored.deleted => {
+    let found = match (&seen, number(version)) {
+        (Some(seen), Some(version)) if seen.stored.version != version => earlier(ctx, caller, seen, version).await?,
+        (Some(seen), Some(_)) if seen.stored.deleted => {
             record::keep(ctx, &record).await?;
             return Err(gone(kind, id));
         }
-        (Some(seen), Ok(_)) => Some(seen.with(seen.stored.clone()).version(caller)?),
+        (Some(seen), Some(_)) => Some(seen.with(seen.stored.clone()).version(caller)?),
         _ => None,
     };
     // What is released is that version, not the one that is current.
@@ -91,6 +91,11 @@ pub async fn vread(
     }
     record::keep(ctx, &record).await?;
     found.ok_or_else(|| Error::unknown(kind, &format!("{id}/_history/{version}")))
+}
+
+/// A version as we write it: `1`, and neither `+1` nor `01`.
+fn number(version: &str) -> Option<i64> {
+    version.parse().ok().filter(|number: &i64| number.to_string() == version)
 }
 
 async fn earlier(ctx: &Context, caller: &Caller, seen: &Seen, version: i64) -> Result<Option<Version>, Error> {

@@ -1,6 +1,7 @@
 //! What every request brings: its caller, its id, the address it came to, its body.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Path, Request as HttpRequest, State};
@@ -9,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::auth::Caller;
 use crate::fhir::patch::{self, Patch};
@@ -16,7 +18,7 @@ use crate::fhir::{Issue, Resource, read};
 use crate::gateway::{Context, Error, No, Request, sign_in};
 
 use super::error::{Cause, Problem};
-use super::{answer, format, prefer::Prefer, public};
+use super::{answer, format, headers, prefer::Prefer, public};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -48,6 +50,7 @@ impl FromRequestParts<Arc<Context>> for Asked {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Arc<Context>) -> Result<Asked, Problem> {
+        headers::check(&parts.headers)?;
         let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let caller = sign_in::caller(ctx, text(header::AUTHORIZATION)).await?;
         let caller = match text(HeaderName::from_static("x-purpose-of-use")) {
@@ -73,7 +76,8 @@ pub fn base(ctx: &Context, headers: &HeaderMap) -> String {
     if let Some(base) = &ctx.config.server.base_url {
         return base.trim_end_matches('/').to_string();
     }
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or(&ctx.config.server.bind);
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|host| headers::is_host(host));
+    let host = host.unwrap_or(&ctx.config.server.bind);
     format!("http://{host}")
 }
 
@@ -130,7 +134,11 @@ pub async fn patch(ctx: &Context, asked: &Asked, body: Body) -> Result<Result<Pa
 /// The body's bytes, within the limit.
 pub async fn bytes(ctx: &Context, body: Body) -> Result<Vec<u8>, Problem> {
     let limit = ctx.config.server.body_max_bytes;
-    let read = to_bytes(body, limit).await;
+    let waited = Duration::from_secs(ctx.config.server.body_timeout_secs);
+    let read = timeout(waited, to_bytes(body, limit)).await.map_err(|_| {
+        let text = format!("the body did not come within {} seconds (server.body_timeout_secs)", waited.as_secs());
+        Error::one(No::TooSlow, Issue::error("timeout", "body-timeout", text))
+    })?;
     read.map(Into::into).map_err(|error| {
         if let Some(problem) = format::unread(&error) {
             return problem;

@@ -52,8 +52,8 @@ fn limits(ctx: &Context) -> Vec<String> {
             search.count_default, search.count_max
         ),
         format!(
-            "a search: at most {} parameters, and {} values of one; more is 400",
-            search.parameters_max, search.values_max
+            "a search: at most {} parameters, {} values of one and {} of all; more is 400",
+            search.parameters_max, search.values_max, search.tests_max
         ),
         format!("a chain or `_has`: at most {} steps; more is 400", search.chain_max),
         format!("all chains of a search: at most {} places over all their targets; more is 400", search.steps_max),

@@ -41,6 +41,7 @@ pub fn code(no: No) -> StatusCode {
         No::Conflict => StatusCode::CONFLICT,
         No::NotOffered => StatusCode::METHOD_NOT_ALLOWED,
         No::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        No::TooSlow => StatusCode::REQUEST_TIMEOUT,
         No::WrongFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         No::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         No::TooMany => StatusCode::TOO_MANY_REQUESTS,
@@ -49,7 +50,7 @@ pub fn code(no: No) -> StatusCode {
 }
 
 /// What each means to the sender, for the documentation; by status.
-pub const REFUSALS: [(No, &str); 14] = [
+pub const REFUSALS: [(No, &str); 15] = [
     (No::Unreadable, "The address, a parameter, a header or the body cannot be read."),
     (No::Unauthenticated, "There is no token, or it is not good."),
     (
@@ -59,6 +60,7 @@ pub const REFUSALS: [(No, &str); 14] = [
     (No::Unknown, "It does not exist, or you may not know of it: the answer is the same."),
     (No::NotOffered, "Not offered for this type or at this address."),
     (No::NotAcceptable, "You can take no format that is written here."),
+    (No::TooSlow, "The body did not come in time."),
     (No::Conflict, "Somebody else was first: read it again and repeat."),
     (No::Gone, "It was deleted."),
     (No::Stale, "If-Match names a version that is not the current one."),

@@ -11,6 +11,7 @@ mod docs;
 mod error;
 mod export;
 mod format;
+mod headers;
 mod history;
 mod instance;
 mod media;

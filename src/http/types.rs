@@ -13,7 +13,7 @@ use crate::fhir::bundle::{Found, listing};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::search::Criteria;
 use crate::fhir::{Issue, Outcome};
-use crate::gateway::{self, Change, Context, Deed, Row, Scope, Search};
+use crate::gateway::{self, Change, Context, Deed, Error, No, Row, Scope, Search};
 
 use super::asked::{self, Address, Asked, bytes, resource};
 use super::error::Problem;
@@ -170,6 +170,10 @@ async fn by_form(
     mut pairs: Pairs,
     body: Body,
 ) -> Result<Response, Problem> {
+    if asked.media().is_some_and(|media| !media.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
+        let text = "`Content-Type`: expected `application/x-www-form-urlencoded`";
+        return Err(Error::one(No::WrongFormat, Issue::error("not-supported", "content-type", text)).into());
+    }
     let form: Pairs = form_urlencoded::parse(&bytes(ctx, body).await?).into_owned().collect();
     let wanted = format::of_form(&form)?;
     pairs.extend(form);

@@ -25,11 +25,15 @@ pub(super) struct Asked<'a> {
 /// categories are tested row by row in the order of the answer instead.
 pub(super) fn is_narrow(criterion: &Criterion) -> bool {
     match criterion {
-        Criterion::Filter(filter) => !filter.negated && filter.tests.iter().all(|test| is_rare(filter, test)),
+        Criterion::Filter(filter) => is_narrow_filter(filter),
         Criterion::Any(parts) => parts.iter().all(is_narrow),
         Criterion::OfKind(_, part) => is_narrow(part),
         Criterion::Chain { then, .. } | Criterion::Has { then, .. } => is_narrow(then),
     }
+}
+
+fn is_narrow_filter(filter: &Filter) -> bool {
+    !filter.negated && filter.tests.iter().all(|test| is_rare(filter, test))
 }
 
 fn is_rare(filter: &Filter, test: &Test) -> bool {
@@ -110,32 +114,34 @@ fn fits(sql: Sql, kind: &str, then: &Criterion, asked: Asked) -> Sql {
 
 fn holds_filter(sql: Sql, kind: Option<&str>, filter: &Filter, asked: Asked) -> Sql {
     let sql = if filter.negated { sql.push("NOT ") } else { sql };
-    sql.any(&filter.tests, |sql, test| match (test, kind) {
-        (Test::Id(id), _) => sql.push("r.id = ").bind(id.as_str()),
-        (Test::Updated(prefix, interval), _) => value::updated(sql, *prefix, interval),
-        (test, Some(kind)) if !filter.negated && !asked.is_narrow && is_rare(filter, test) => {
-            among(sql, kind, &filter.param, test)
+    let Some(first) = filter.tests.first() else { return sql.push("1 = 0") };
+    match (first, kind) {
+        (Test::Id(_) | Test::Updated(..), _) => sql.any(&filter.tests, |sql, test| match test {
+            Test::Id(id) => sql.push("r.id = ").bind(id.as_str()),
+            Test::Updated(prefix, interval) => value::updated(sql, *prefix, interval),
+            _ => sql.push("1 = 0"),
+        }),
+        (first, Some(kind)) if !asked.is_narrow && is_narrow_filter(filter) => {
+            let sql = sql.push("(r.bucket, r.id) IN (SELECT x.bucket, x.id FROM ").push(table(first));
+            let sql = sql.push(" x WHERE x.kind = ").bind(kind).push(" AND x.param = ");
+            let sql = match named(&filter.param) {
+                Some(literal) => sql.push(literal),
+                None => sql.bind(filter.param.as_str()),
+            };
+            passes_any(sql.push(" AND "), filter).push(")")
         }
-        (test, _) => indexed(sql, &filter.param, test),
-    })
+        (first, _) => {
+            let absent = matches!(first, Test::Missing(_, true));
+            let sql = sql.push(if absent { "NOT EXISTS (SELECT 1 FROM " } else { "EXISTS (SELECT 1 FROM " });
+            let sql = sql.push(table(first)).push(" x WHERE x.bucket = r.bucket AND x.kind = r.kind AND x.id = r.id");
+            passes_any(sql.push(" AND x.param = ").bind(filter.param.as_str()).push(" AND "), filter).push(")")
+        }
+    }
 }
 
-fn among(sql: Sql, kind: &str, param: &str, test: &Test) -> Sql {
-    let sql = sql.push("(r.bucket, r.id) IN (SELECT x.bucket, x.id FROM ").push(table(test));
-    let sql = sql.push(" x WHERE x.kind = ").bind(kind).push(" AND x.param = ");
-    let sql = match named(param) {
-        Some(literal) => sql.push(literal),
-        None => sql.bind(param),
-    };
-    value::passes(sql.push(" AND "), test).push(")")
-}
-
-fn indexed(sql: Sql, param: &str, test: &Test) -> Sql {
-    let absent = matches!(test, Test::Missing(_, true));
-    let sql = sql.push(if absent { "NOT EXISTS (SELECT 1 FROM " } else { "EXISTS (SELECT 1 FROM " });
-    let sql =
-        sql.push(table(test)).push(" x WHERE x.bucket = r.bucket AND x.kind = r.kind AND x.id = r.id AND x.param = ");
-    value::passes(sql.bind(param).push(" AND "), test).push(")")
+/// The tests of one parameter read one table: one look at it for all of them.
+fn passes_any(sql: Sql, filter: &Filter) -> Sql {
+    sql.any(&filter.tests, |sql, test| value::passes(sql.push("("), test).push(")"))
 }
 
 fn table(test: &Test) -> &'static str {

@@ -63,10 +63,14 @@ fn statement(follow: &Follow, of: &[Spot], kinds: &[String], within: &Reach, lim
     let sql = Sql::new("SELECT ").push(Stored::columns()).push(" FROM (SELECT DISTINCT ");
     let sql = match follow {
         Follow::From { params, target } => {
-            let rows = of.iter().map(|(bucket, kind, id)| vec![Bind::from(*bucket), text(kind), text(id)]);
+            let rows =
+                of.iter().map(|(bucket, kind, id)| vec![Bind::from(*bucket), kind.as_str().into(), id.as_str().into()]);
             let sql = sql.push("x.target_kind AS kind, x.target_id AS id FROM (VALUES ").rows(rows);
             let sql = sql.push(") m CROSS JOIN idx_reference x WHERE x.bucket = m.column1 AND x.kind = m.column2");
-            let sql = sql.push(" AND x.id = m.column3 AND x.param IN (").bind_list(params.iter().map(text)).push(")");
+            let sql = sql
+                .push(" AND x.id = m.column3 AND x.param IN (")
+                .bind_list(params.iter().map(String::as_str))
+                .push(")");
             let sql = match target {
                 Some(target) => sql.push(" AND x.target_kind = ").bind(target.as_str()),
                 None => sql,
@@ -74,8 +78,8 @@ fn statement(follow: &Follow, of: &[Spot], kinds: &[String], within: &Reach, lim
             sql.push(") t CROSS JOIN resource r WHERE r.kind = t.kind AND r.id = t.id")
         }
         Follow::To { links } => {
-            let links = links.iter().map(|(kind, param)| vec![text(kind), text(param)]);
-            let rows = of.iter().map(|(_, kind, id)| vec![text(kind), text(id)]);
+            let links = links.iter().map(|(kind, param)| vec![Bind::from(kind.as_str()), param.as_str().into()]);
+            let rows = of.iter().map(|(_, kind, id)| vec![Bind::from(kind.as_str()), id.as_str().into()]);
             let sql = sql.push("x.bucket, x.kind, x.id FROM (VALUES ").rows(links).push(") l CROSS JOIN (VALUES ");
             let sql = sql.rows(rows).push(") m CROSS JOIN idx_reference x WHERE x.kind = l.column1");
             let sql = sql.push(" AND x.param = l.column2 AND x.target_id = m.column2 AND x.target_kind = m.column1");
@@ -84,8 +88,4 @@ fn statement(follow: &Follow, of: &[Spot], kinds: &[String], within: &Reach, lim
     };
     let sql = sql.push(" AND r.deleted = 0 AND r.kind || '' IN (").bind_list(kinds.iter().copied()).push(") AND ");
     reach::visible_among(sql, within, &kinds).push(" ORDER BY r.kind, r.id LIMIT ").bind(limit as i64)
-}
-
-fn text(text: &String) -> Bind {
-    Bind::from(text.as_str())
 }

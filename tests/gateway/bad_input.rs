@@ -263,3 +263,36 @@ async fn all_problems_of_a_resource_are_told_at_once_in_its_order(on: On) {
     assert!(!refused.text.contains("1991"), "quotes no patient's data: {}", refused.text);
     assert_eq!(count(&clinic, "Patient").await, 0);
 }
+
+on_both!(what_would_be_passed_over_in_silence_is_refused);
+async fn what_would_be_passed_over_in_silence_is_refused(on: On) {
+    let (_gw, clinic) = start(on).await;
+    let made = clinic.creates(&json!({"resourceType": "Patient", "active": true})).await;
+    let at = format!("/fhir/Patient/{}", made["id"].as_str().unwrap());
+    for headers in [
+        vec![("if-match", "W/\"1\""), ("if-match", "W/\"9\"")],
+        vec![("x-purpose-of-use", "TREAT"), ("x-purpose-of-use", "NOPE")],
+        vec![("if-match", "W/\"\u{e9}\"")],
+    ] {
+        let client = reqwest::Client::new();
+        let mut asked = client.put(format!("{}{at}", clinic.base())).body(made.to_string());
+        for (name, value) in headers {
+            asked = asked.header(name, value);
+        }
+        // Without its token: what cannot be read is refused before anybody is asked who it is.
+        let answer = asked.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 400);
+    }
+    let packed = clinic.send(Method::PUT, &at, &[("content-encoding", "gzip")], Some(made.to_string())).await;
+    assert_eq!(packed.is(415).rules(), ["content-encoding"]);
+    let json = [("content-type", "application/json")];
+    let form = clinic.send(Method::POST, "/fhir/Patient/_search", &json, Some("{\"name\":\"x\"}".into())).await;
+    assert_eq!(form.is(415).rules(), ["content-type"]);
+    for version in ["+1", "01", "1.0"] {
+        clinic.get(&format!("{at}/_history/{version}")).await.is(404);
+    }
+    let many = (0..64).map(|at| format!("c{at}")).collect::<Vec<String>>().join(",");
+    let query = vec![format!("code={many}"); 16].join("&");
+    assert_eq!(clinic.get(&format!("/fhir/Observation?{query}")).await.is(400).rules(), ["query-too-long"]);
+    clinic.get(&format!("/fhir/Patient?_profile:above=http://x/{}", "a/".repeat(2_000))).await.is(200);
+}

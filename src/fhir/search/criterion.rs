@@ -120,6 +120,15 @@ impl Prefix {
     }
 }
 
+impl Test {
+    fn weight(&self) -> usize {
+        match self {
+            Test::Codes { codes, .. } => 1 + codes.len() / 8,
+            _ => 1,
+        }
+    }
+}
+
 impl Criterion {
     /// One parameter of a search over `kind`.
     ///
@@ -150,6 +159,16 @@ impl Criterion {
             any.push(of_kind(Criterion::Filter(filter("_id", Test::Id(owner.1.to_string())))));
         }
         Criterion::Any(any)
+    }
+
+    /// How many values it compares with.
+    pub fn tests(&self) -> usize {
+        match self {
+            Criterion::Filter(filter) => filter.tests.iter().map(Test::weight).sum(),
+            Criterion::Any(parts) => parts.iter().map(Criterion::tests).sum(),
+            Criterion::OfKind(_, part) => part.tests(),
+            Criterion::Chain { then, .. } | Criterion::Has { then, .. } => then.tests(),
+        }
     }
 
     /// How many other resources this looks at for one that is found.

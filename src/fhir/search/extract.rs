@@ -61,16 +61,19 @@ pub struct Entry {
 /// Longest text that is indexed, in characters.
 const TEXT_MAX: usize = 400;
 
+/// Entries that are compared with each other.
+const COMPARED: usize = 400;
 /// Most pairs of one composite that are kept of one element.
 const PAIRS_MAX: usize = 64;
 
-/// All entries of a resource, each once. Besides a parameter's values, rows under `code:text`, `code:of-type` and
+/// All entries of a resource. Besides a parameter's values, rows under `code:text`, `code:of-type` and
 /// `code:identifier` hold what these modifiers look for (FHIR R4 search.html#modifiers).
 pub fn entries(params: &Params, resource: &Resource, zone: &Zone) -> Vec<Entry> {
     let mut found: Vec<Entry> = Vec::new();
     let mut add = |param: String, value: IndexValue| {
         let entry = Entry { param, value };
-        if !found.contains(&entry) {
+        // The store keeps one of equal rows; among many they are not looked for here.
+        if found.len() > COMPARED || !found.contains(&entry) {
             found.push(entry);
         }
     };

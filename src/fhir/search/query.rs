@@ -50,6 +50,7 @@ pub struct Limits {
     pub count_max: usize,
     pub parameters_max: usize,
     pub values_max: usize,
+    pub tests_max: usize,
     pub chain_max: usize,
     pub steps_max: usize,
     pub sort_max: usize,
@@ -107,6 +108,13 @@ impl Query {
                 Err(issue) if with.strict || issue.rule != "parameter-unknown" => errors.push(issue),
                 Err(issue) => query.warnings.push(Issue { severity: Severity::Warning, ..issue }),
             }
+        }
+        if query.criteria.iter().map(Criterion::tests).sum::<usize>() > with.limits.tests_max {
+            let text = format!(
+                "the parameters of a search have at most {} values in all, those of chains for each target",
+                with.limits.tests_max
+            );
+            errors.push(Issue::error("too-costly", "query-too-long", text));
         }
         if query.includes.len() > with.limits.includes_max {
             let text = format!("a search has at most {} `_include` and `_revinclude`", with.limits.includes_max);

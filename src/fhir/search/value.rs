@@ -9,6 +9,8 @@ use super::query::Reading;
 
 /// Along a meridian of a sphere of the earth's mean radius, 6371 km.
 const KM_PER_DEGREE: f64 = 111.195;
+/// Most addresses above one.
+const URIS_MAX: usize = 32;
 /// Most codes that one value may stand for.
 const CODES_MAX: usize = 1_000;
 
@@ -73,7 +75,8 @@ pub fn uris_above(text: &str) -> Vec<String> {
         found.extend([text[..at].to_string(), text[..=at].to_string()]);
     }
     found.dedup();
-    found
+    // The nearest ones; an address has no more parts than that.
+    found.split_off(found.len().saturating_sub(URIS_MAX))
 }
 
 /// `:of-type`, an identifier by the type that it has: `system|code|value`.
