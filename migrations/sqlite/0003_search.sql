@@ -1,5 +1,5 @@
 -- Chains and includes lead to a resource by its type and id alone.
-CREATE INDEX resource_id ON resource (kind, id);
+CREATE INDEX resource_id ON resource (id, kind);
 
 -- A person's resources of a type, by key, without a look at the rows.
 DROP INDEX resource_person;

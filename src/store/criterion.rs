@@ -77,8 +77,8 @@ pub(super) fn holds(sql: Sql, kind: Option<&str>, criterion: &Criterion, asked: 
                     sql.push(" AND x.id = r.id AND x.param = ").bind(param.as_str()).push(" AND x.target_kind = ");
                 let sql = sql
                     .bind(target.as_str())
-                    .push(" AND EXISTS (SELECT 1 FROM resource r WHERE r.id = x.target_id AND ");
-                fits(sql, target, then, Asked { is_narrow: true, ..asked }).push("))")
+                    .push(" AND EXISTS (SELECT 1 FROM resource r WHERE r.id = x.target_id AND r.kind || '' = ");
+                judged(sql.bind(target.as_str()), target, then, Asked { is_narrow: true, ..asked }).push("))")
             }
         },
         Criterion::Has { kind: source, param, then } => match kind.filter(|_| drives(criterion, asked)) {
@@ -107,7 +107,11 @@ fn drives(criterion: &Criterion, asked: Asked) -> bool {
 
 /// The other resource is there, may be seen, and fits.
 fn fits(sql: Sql, kind: &str, then: &Criterion, asked: Asked) -> Sql {
-    let sql = sql.push("r.kind = ").bind(kind).push(" AND r.deleted = 0 AND ");
+    judged(sql.push("r.kind = ").bind(kind), kind, then, asked)
+}
+
+fn judged(sql: Sql, kind: &str, then: &Criterion, asked: Asked) -> Sql {
+    let sql = sql.push(" AND r.deleted = 0 AND ");
     let sql = holds(sql, Some(kind), then, asked).push(" AND ");
     reach::visible(sql, asked.within, kind)
 }

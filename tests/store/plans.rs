@@ -9,7 +9,7 @@ use crate::suite::{Exchange, own, shared};
 
 /// Every search parameter combination of ../shared/reference/search-requirements.md that is SHALL or SHOULD, with the
 /// includes that go with them. `ID` is a person.
-const SEARCHES: [&str; 75] = [
+const SEARCHES: [&str; 77] = [
     "AllergyIntolerance?patient=ID&clinical-status=active",
     "CarePlan?patient=ID&category=assess-plan&_revinclude=Provenance:target",
     "CarePlan?patient=ID&category=assess-plan&status=active&date=ge2026",
@@ -85,6 +85,8 @@ const SEARCHES: [&str; 75] = [
     "Group?member=Patient/1",
     "Consent?source-reference=DocumentReference/1&_include=Consent:source-reference:DocumentReference",
     "Patient?_has:Observation:patient:performer=Practitioner/1",
+    "Condition?patient=ID&patient.family=alder",
+    "Goal?patient=ID&patient._has:Observation:patient:code=x",
 ];
 
 on_both!(every_step_of_a_search_names_an_index);
@@ -125,5 +127,7 @@ async fn what_comes_along_is_found_by_indexes_too(exchange: Exchange) {
 fn is_walk(step: &str) -> bool {
     let tables = ["r", "x", "f", "l", "g", "resource", "further_patient"];
     let of_sqlite = step.strip_prefix("SCAN ").is_some_and(|rest| tables.contains(&rest.split(' ').next().unwrap()));
-    of_sqlite || step.contains("Seq Scan on")
+    // A chain that is tested row by row leads to one resource, not through all of its type.
+    let of_type = step.contains(" EXISTS ") && step.contains("resource") && step.ends_with("(kind=?)");
+    of_sqlite || of_type || step.contains("Seq Scan on")
 }
