@@ -185,12 +185,13 @@ fn kinds(ctx: &Context, caller: &Caller, query: &Query) -> Vec<String> {
 
 impl Sight<'_> {
     /// A row as this caller sees it, noted as released; `None` where the filter and the decision disagree.
-    fn let_out(&self, stored: Stored, record: &mut Record) -> Option<Row> {
+    fn let_out(&self, mut stored: Stored, record: &mut Record) -> Option<Row> {
         let key = format!("{}/{}", stored.kind, stored.id);
         let partner = self.caller.partner();
         let (why, decision, body) = if stored.belongs_to(partner) || person::is_directory(&stored.kind) {
             let why = if stored.belongs_to(partner) { "own" } else { "directory" };
-            (why, None, by_right(partner, stored.right(), stored.body.clone()))
+            let body = std::mem::take(&mut stored.body);
+            (why, None, by_right(partner, stored.right(), body))
         } else {
             let resource = stored.resource()?;
             let decision = self.grounds.decide(self.ctx, &self.asking, &resource);

@@ -1,6 +1,7 @@
 //! Search: one statement whose filter, count, order and page know only what may be seen.
 
 use crate::consent::Reach;
+use crate::fhir::search::order::KEYS_MAX;
 use crate::fhir::search::{ParamKind, Query, SortBy, SortKey};
 
 use super::after::{After, Key};
@@ -20,9 +21,9 @@ pub struct Page {
 
 /// What changed last comes first; the sort keys stand behind the columns of a row.
 const RECENT: [SortKey; 1] = [SortKey { by: SortBy::Updated, descending: true }];
-/// As many keys as a row may be sorted by (`search.sort_max` is at most this).
-const NAMES: [&str; 8] = ["s.k0", "s.k1", "s.k2", "s.k3", "s.k4", "s.k5", "s.k6", "s.k7"];
-const ALIASES: [&str; 8] = [" AS k0", " AS k1", " AS k2", " AS k3", " AS k4", " AS k5", " AS k6", " AS k7"];
+/// As many keys as a row may be sorted by.
+const NAMES: [&str; KEYS_MAX] = ["s.k0", "s.k1", "s.k2", "s.k3", "s.k4", "s.k5", "s.k6", "s.k7"];
+const ALIASES: [&str; KEYS_MAX] = [" AS k0", " AS k1", " AS k2", " AS k3", " AS k4", " AS k5", " AS k6", " AS k7"];
 /// Where a row's sort keys start.
 const KEYS_AT: usize = 10;
 

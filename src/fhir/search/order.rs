@@ -7,6 +7,9 @@ use super::params::ParamKind;
 use super::query::Reading;
 use super::value::{unknown, unreadable};
 
+/// More than the store has names for, whatever is configured.
+pub const KEYS_MAX: usize = 8;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct SortKey {
     pub by: SortBy,
@@ -46,8 +49,8 @@ pub fn read(kinds: &[String], value: &str, with: &Reading) -> Result<Vec<SortKey
     }
     match keys.len() {
         0 => Err(unreadable("_sort", "parameters, such as `date` or `-date`")),
-        many if many > with.limits.sort_max => {
-            let text = format!("`_sort`: at most {} keys", with.limits.sort_max);
+        many if many > with.limits.sort_max.min(KEYS_MAX) => {
+            let text = format!("`_sort`: at most {} keys", with.limits.sort_max.min(KEYS_MAX));
             Err(Issue::error("too-costly", "query-too-long", text))
         }
         _ => Ok(keys),
