@@ -64,3 +64,23 @@ async fn the_ids_of_a_victim_service_say_nothing(on: On) {
     let found = shelter.get(&format!("/fhir/Goal?patient={}", key(&patient))).await.is(200);
     assert_eq!(found.body["total"], 1);
 }
+
+on_both!(what_its_origin_deleted_nobody_else_brings_back);
+async fn what_its_origin_deleted_nobody_else_brings_back(on: On) {
+    let gw = TestGateway::exchange(on, None).await;
+    let clinic = gw.system("river-clinic").await;
+    let mut bundle = fixture("ana");
+    for entry in bundle["entry"].as_array_mut().unwrap() {
+        if entry["resource"]["resourceType"] == "Task" {
+            entry["resource"]["requester"] = json!({"reference": "Organization/county-social-service"});
+        }
+    }
+    let mut task = clinic.submits(&bundle).await.one("Task");
+    let at = format!("/fhir/{}", key(&task));
+    let county = gw.system("county-social-service").await;
+    county.get(&at).await.is(200);
+    clinic.delete(&at).await;
+    let version: i64 = task["meta"]["versionId"].as_str().unwrap().parse().unwrap();
+    task["meta"]["versionId"] = json!((version + 1).to_string());
+    county.put(&at, &task).await.is(410);
+}

@@ -245,3 +245,23 @@ async fn a_bundle_carries_patches_as_binaries_and_parameters(on: On) {
     }
     assert_eq!(clinic.get(&path(&two)).await.is(200).body["meta"]["versionId"], "3");
 }
+
+on_both!(a_patch_tells_nothing_of_what_its_sender_may_not_change);
+async fn a_patch_tells_nothing_of_what_its_sender_may_not_change(on: On) {
+    let (gw, clinic) = start(on).await;
+    let sent = clinic.submits(&fixture("ana")).await;
+    let county = gw.system("county-social-service").await;
+    let at = format!("/fhir/{}", sent.key("Goal"));
+    county.get(&at).await.is(200);
+    let status = sent.one("Goal")["lifecycleStatus"].as_str().unwrap().to_string();
+    let mut answers = Vec::new();
+    for guess in [status.as_str(), "rejected"] {
+        let patch = json!([{"op": "test", "path": "/lifecycleStatus", "value": guess}]).to_string();
+        let answer = county.send(Method::PATCH, &at, &[("content-type", JSON)], Some(patch)).await.is(403);
+        answers.push(answer.text);
+    }
+    assert_eq!(answers[0], answers[1], "a right guess and a wrong one look the same");
+    let control = json!([{"op": "add", "path": "/description/text", "value": "a\u{1}b"}]).to_string();
+    let refused = clinic.send(Method::PATCH, &at, &[("content-type", JSON)], Some(control)).await.is(422);
+    assert!(refused.text.contains("control characters"), "{}", refused.text);
+}
