@@ -73,7 +73,6 @@ pub fn app(ctx: &Arc<Context>) -> Router {
 /// That the address cannot be bound.
 pub async fn serve(ctx: Arc<Context>, listener: TcpListener) -> Result<(), String> {
     let courier = Courier::new(&ctx.config.delivery)?;
-    up_to_date(&ctx).await?;
     let (stop, stopped) = watch::channel(false);
     let sending = tokio::spawn(delivery::work(ctx.clone(), courier, stopped.clone()));
     let ticking = tokio::spawn(tick(ctx.clone(), stopped.clone()));

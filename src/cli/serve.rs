@@ -27,6 +27,9 @@ impl Serve {
         let migrate = !self.common.no_migrate;
         let ctx =
             crate::serve::context(config, migrate, crate::gateway::Clock::System, crate::gateway::Ids::Random).await?;
+        if migrate {
+            crate::serve::up_to_date(&ctx).await?;
+        }
         let listener = TcpListener::bind(&bind).await.map_err(|error| format!("--bind {bind}: {error}"))?;
         if ctx.config.server.base_url.is_none() && !bind.starts_with("127.") && !bind.starts_with("localhost") {
             tracing::warn!(

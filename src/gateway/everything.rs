@@ -23,7 +23,7 @@ pub struct Everything {
     /// Key, and bytes to answer with.
     pub rows: Vec<(String, Released)>,
     /// Exact, or not there.
-    pub total: Option<usize>,
+    pub total: Option<i64>,
     /// The sealed token of the next page.
     pub next: Option<String>,
     pub applied: Vec<(String, String)>,
@@ -82,7 +82,7 @@ pub async fn everything(
     let first = matches!(from, From::Record(None));
     let (rows, next) = walk.page(from, asked.count, &mut record).await?;
     record::keep(ctx, &record).await?;
-    let total = (first && next.is_none()).then_some(rows.len());
+    let total = (first && next.is_none()).then_some(rows.len() as i64);
     let next = next.and_then(|from| seal_page(ctx, caller, id, &from));
     Ok(Everything { rows, total, next, applied: asked.applied, warnings })
 }

@@ -27,7 +27,7 @@ pub enum Of<'a> {
 pub struct Versions {
     pub entries: Vec<Version>,
     /// Exact, or not there.
-    pub total: Option<usize>,
+    pub total: Option<i64>,
     /// The sealed token of the next page.
     pub next: Option<String>,
     pub applied: Vec<(String, String)>,
@@ -80,7 +80,7 @@ pub async fn history(
         let text = "more people than are looked at in one history have consents that may concern you";
         warnings.push(Issue::warning("incomplete", "people-withheld", text));
     }
-    let total = (first && next.is_none()).then_some(entries.len());
+    let total = (first && next.is_none()).then_some(entries.len() as i64);
     let next = next.and_then(|place| seal_page(ctx, caller, &place));
     Ok(Versions { entries, total, next, applied: asked.applied, warnings })
 }

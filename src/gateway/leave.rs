@@ -43,31 +43,12 @@ impl<'c> Leave<'c> {
     /// A row as it may leave, and what the record says of it then; `None` if it may not. A deletion has nothing to
     /// say and is for who needs no question.
     pub async fn let_out(&mut self, row: &Stored, by_right_now: bool) -> Result<Option<Leaving>, Fault> {
-        let leaving = |why: &'static str, decision, body| Leaving {
-            body,
-            noted: Disclosure {
-                key: format!("{}/{}", row.kind, row.id),
-                version: row.version,
-                party: row.origin.clone(),
-                patient: row.patient.clone(),
-                why,
-                decision,
-            },
-        };
         if by_right_now {
-            let own = row.belongs_to(&self.asking.partner);
-            let why = if person::is_directory(&row.kind) && !own { "directory" } else { "own" };
-            if row.deleted {
-                return Ok(Some(leaving(why, None, None)));
-            }
-            // An older version may have been somebody else's by right.
-            let body = by_right(&self.asking.partner, row.right(), row.body.clone());
-            return Ok(body.map(|body| leaving(why, None, Some(body))));
+            return Ok(leaving(&self.asking.partner, row.clone(), None));
         }
         let Some(resource) = row.resource() else { return Ok(None) };
         let decision = self.decide(&resource).await?;
-        let said = record::said(&decision);
-        Ok(release(&decision, resource).map(|body| leaving("consent", Some(said), Some(body))))
+        Ok(leaving(&self.asking.partner, row.clone(), Some((decision, resource))))
     }
 
     /// What is decided about one resource now.
@@ -85,4 +66,26 @@ impl<'c> Leave<'c> {
             None => Err(Fault::new("decide", "the grounds were not kept")),
         }
     }
+}
+
+/// A row as it leaves for a partner: decided and redacted, or by right where no decision is given. `None` if it may not.
+pub fn leaving(partner: &str, mut row: Stored, decided: Option<(Decision, Resource)>) -> Option<Leaving> {
+    let own = row.belongs_to(partner);
+    let why = match &decided {
+        Some(_) => "consent",
+        None if person::is_directory(&row.kind) && !own => "directory",
+        None => "own",
+    };
+    let (decision, body) = match decided {
+        Some((decision, resource)) => (Some(record::said(&decision)), Some(release(&decision, resource)?)),
+        None if row.deleted => (None, None),
+        None => {
+            let body = std::mem::take(&mut row.body);
+            // An older version may have been somebody else's by right.
+            (None, Some(by_right(partner, row.right(), body)?))
+        }
+    };
+    let key = format!("{}/{}", row.kind, row.id);
+    let Stored { version, origin: party, patient, .. } = row;
+    Some(Leaving { body, noted: Disclosure { key, version, party, patient, why, decision } })
 }

@@ -5,6 +5,7 @@
 //! HTML nor SQL.
 
 mod answers;
+mod check;
 mod claim;
 mod conditional;
 mod context;

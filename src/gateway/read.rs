@@ -35,6 +35,9 @@ impl Version {
     /// The part of it that was asked for.
     #[must_use]
     pub fn seen_as(self, ctx: &Context, view: &View) -> Version {
+        if *view == View::Whole {
+            return self;
+        }
         let Version { kind, body, .. } = self;
         let body = body.zip(ctx.profiles.outline(&kind)).and_then(|(body, outline)| body.seen_as(view, &outline));
         Version { kind, body, ..self }

@@ -38,9 +38,9 @@ pub async fn reindex(ctx: &Context) -> Result<u64, Fault> {
             rewritten += u64::from(tx.reindex(stored, &place).await?);
         }
         tx.commit().await?;
-        if rewritten > 0 {
-            tracing::info!(resources = rewritten, "made index rows anew, since what is searched by has changed");
-        }
+    }
+    if rewritten > 0 {
+        tracing::info!(resources = rewritten, "made index rows anew, since what is searched by has changed");
     }
     let mut tx = ctx.store.begin().await?;
     tx.register("index", "parameters", &today, true).await?;

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{Disclosure, Record};
+use crate::audit::Record;
 use crate::auth::Caller;
-use crate::consent::{Action, Reach, Released, by_right, release};
+use crate::consent::{Action, Reach, Released};
 use crate::fhir::Issue;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::search::{Query, SortKey, query};
 use crate::fhir::view::View;
 use crate::store::{After, Page, Stored};
 
+use super::leave::{Leaving, leaving};
 use super::person::Grounds;
 use super::record::{self, Request};
 use super::{Asking, Context, Error, No, include, person, read};
@@ -122,9 +123,12 @@ fn question(ctx: &Context, caller: &Caller, asked: &Search) -> Result<(Query, St
         Scope::Type(kind) | Scope::Compartment { kind: Some(kind), .. } => vec![kind.to_string()],
         Scope::System | Scope::Compartment { kind: None, .. } => {
             let lies = |kind: &String| links.is_none_or(|links| links.contains_key(kind));
-            let may = |kind: &String| caller.may(Interaction::SearchType, kind) && kind != "AuditEvent" && lies(kind);
-            let searched: Vec<String> = ctx.profiles.kinds().iter().filter(|kind| may(kind)).cloned().collect();
-            query::types(&mut pairs, &searched).map_err(|issue| Error::one(No::Unreadable, issue))?
+            let served = ctx.profiles.kinds().iter().filter(|kind| *kind != "AuditEvent" && lies(kind));
+            let served: Vec<String> = served.cloned().collect();
+            // Those that are named are asked for; of all, those that the scopes cover.
+            let named = query::types(&mut pairs, &served).map_err(|issue| Error::one(No::Unreadable, issue))?;
+            let may = |kind: &String| caller.may(Interaction::SearchType, kind);
+            named.unwrap_or_else(|| served.into_iter().filter(may).collect())
         }
     };
     for kind in &kinds {
@@ -185,28 +189,25 @@ fn kinds(ctx: &Context, caller: &Caller, query: &Query) -> Vec<String> {
 
 impl Sight<'_> {
     /// A row as this caller sees it, noted as released; `None` where the filter and the decision disagree.
-    fn let_out(&self, mut stored: Stored, record: &mut Record) -> Option<Row> {
-        let key = format!("{}/{}", stored.kind, stored.id);
-        let partner = self.caller.partner();
-        let (why, decision, body) = if stored.belongs_to(partner) || person::is_directory(&stored.kind) {
-            let why = if stored.belongs_to(partner) { "own" } else { "directory" };
-            let body = std::mem::take(&mut stored.body);
-            (why, None, by_right(partner, stored.right(), body))
+    fn let_out(&self, stored: Stored, record: &mut Record) -> Option<Row> {
+        let (partner, kind) = (self.caller.partner(), stored.kind.clone());
+        let decided = if stored.belongs_to(partner) || person::is_directory(&kind) {
+            None
         } else {
             let resource = stored.resource()?;
-            let decision = self.grounds.decide(self.ctx, &self.asking, &resource);
-            if !decision.permits() {
-                // The filter and the decision must agree; where they do not, deny and say so.
-                tracing::error!(resource.kind = %stored.kind, request.id = %record.request_id, "reach and decision disagree: withheld");
-                return None;
-            }
-            let said = record::said(&decision);
-            ("consent", Some(said), release(&decision, resource))
+            Some((self.grounds.decide(self.ctx, &self.asking, &resource), resource))
         };
-        let outline = self.ctx.profiles.outline(&stored.kind)?;
-        let body = body?.seen_as(&self.view, &outline)?;
-        let Stored { version, origin: party, patient, .. } = stored;
-        record.released.push(Disclosure { key: key.clone(), version, party, patient, why, decision });
+        let Some(Leaving { body: Some(body), noted }) = leaving(partner, stored, decided) else {
+            // The filter and the decision must agree; where they do not, deny and say so.
+            tracing::error!(resource.kind = %kind, request.id = %record.request_id, "reach and decision disagree: withheld");
+            return None;
+        };
+        let body = match &self.view {
+            View::Whole => body,
+            view => body.seen_as(view, &self.ctx.profiles.outline(&kind)?)?,
+        };
+        let key = noted.key.clone();
+        record.released.push(noted);
         Some(Row { key, body })
     }
 }

@@ -22,7 +22,7 @@ use super::asked::{Asked, resource};
 use super::error::{self, Problem};
 use super::history;
 use super::prefer::Return;
-use super::types::searchset;
+use super::search::searchset;
 
 pub async fn submit(State(ctx): State<Arc<Context>>, asked: Asked, body: Body) -> Result<Response, Problem> {
     let sent = resource(&ctx, &asked.headers, body).await?;

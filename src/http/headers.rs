@@ -27,7 +27,7 @@ pub fn check(headers: &HeaderMap) -> Result<(), Problem> {
     for name in ONCE {
         let mut values = headers.get_all(&name).iter();
         let Some(first) = values.next() else { continue };
-        // Between text of one language and ours only ASCII is the same (RFC 9110, 5.5).
+        // RFC 9110 (5.5) leaves open what other octets mean, so that two readers could take them for different text.
         if first.to_str().is_err() {
             let text = format!("`{name}`: expected ASCII; other letters are percent-encoded");
             issues.push(Issue::error("value", "header", text));

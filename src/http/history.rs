@@ -6,15 +6,15 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
-use crate::fhir::bundle::{Found, listing};
+use crate::fhir::bundle::Found;
 use crate::fhir::{Outcome, history as asked_of};
 use crate::gateway::{self, Context, Error, HistoryOf, No, Version};
 
 use super::answer;
 use super::asked::{Address, Asked};
 use super::error::Problem;
+use super::page::{NOWHERE, Page};
 
 type Pairs = Query<Vec<(String, String)>>;
 
@@ -61,35 +61,24 @@ pub async fn page(
     let wanted = asked_of::read(pairs, &ctx.zone, &ctx.config.search, asked.prefer.strict)
         .map_err(|issues| Error::No(No::Unreadable, issues))?;
     let found = gateway::history(ctx, &asked.caller, &asked.request, of, wanted).await?;
-    let address = |more: Option<&str>| {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(&found.applied);
-        if let Some(token) = more {
-            query.append_pair("_page", token);
-        }
-        let query = query.finish();
-        format!("{}/{path}{}{query}", asked.base, if query.is_empty() { "" } else { "?" })
+    let page = Page {
+        kind: "history",
+        address: format!("{}/{path}", asked.base),
+        applied: &found.applied,
+        next: found.next.as_deref(),
+        total: found.total,
     };
-    let mut links = vec![json!({"relation": "self", "url": address(None)})];
-    if let Some(token) = &found.next {
-        links.push(json!({"relation": "next", "url": address(Some(token))}));
-    }
-    let mut head = json!({"resourceType": "Bundle", "type": "history"});
-    if let Some(total) = found.total {
-        head["total"] = json!(total);
-    }
-    head["link"] = json!(links);
     let mut rows: Vec<Found> = found.entries.into_iter().map(|version| entry(&asked.base, version)).collect();
     if !found.warnings.is_empty() {
         // bdl-3 and bdl-4: an entry of a history has a request and a response, and the response a place for this.
         let outcome = Outcome(found.warnings).to_value();
         rows.push(Found {
-            full_url: "urn:uuid:00000000-0000-4000-8000-000000000000".to_string(),
+            full_url: NOWHERE.to_string(),
             resource: None,
             rest: json!({"request": {"method": "GET", "url": path}, "response": {"status": "200", "outcome": outcome}}),
         });
     }
-    Ok(listing(head, rows))
+    Ok(page.with(rows))
 }
 
 fn entry(base: &str, version: Version) -> Found {

@@ -7,16 +7,16 @@ use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
-use url::form_urlencoded;
 
-use crate::fhir::bundle::{Found, listing};
+use crate::fhir::bundle::listing;
 use crate::fhir::interaction::Interaction;
-use crate::fhir::{Issue, Outcome, everything as asked_of, parameters};
+use crate::fhir::{Issue, everything as asked_of, parameters};
 use crate::gateway::{self, Context, Error, Everything, No, Scope};
 
 use super::asked::{Address, Asked, resource};
 use super::error::Problem;
-use super::{answer, types};
+use super::page::{self, Page};
+use super::{answer, search};
 
 pub(super) type Pairs = Vec<(String, String)>;
 type One = Address<(String, String)>;
@@ -48,36 +48,16 @@ pub async fn everything_by_post(
 }
 
 fn bundle(base: &str, id: &str, found: Everything) -> Vec<u8> {
-    let address = |more: Option<&str>| {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(&found.applied);
-        if let Some(token) = more {
-            query.append_pair("_page", token);
-        }
-        let query = query.finish();
-        format!("{base}/Patient/{id}/$everything{}{query}", if query.is_empty() { "" } else { "?" })
+    let page = Page {
+        kind: "searchset",
+        address: format!("{base}/Patient/{id}/$everything"),
+        applied: &found.applied,
+        next: found.next.as_deref(),
+        total: found.total,
     };
-    let mut links = vec![json!({"relation": "self", "url": address(None)})];
-    if let Some(token) = &found.next {
-        links.push(json!({"relation": "next", "url": address(Some(token))}));
-    }
-    let mut head = json!({"resourceType": "Bundle", "type": "searchset"});
-    if let Some(total) = found.total {
-        head["total"] = json!(total);
-    }
-    head["link"] = json!(links);
-    let row = |(key, body): (String, crate::consent::Released)| Found {
-        full_url: format!("{base}/{key}"),
-        resource: Some(body.into_text().into_bytes()),
-        rest: json!({"search": {"mode": "match"}}),
-    };
-    let mut rows: Vec<Found> = found.rows.into_iter().map(row).collect();
-    if !found.warnings.is_empty() {
-        let outcome = Outcome(found.warnings).to_value().to_string().into_bytes();
-        let full_url = "urn:uuid:00000000-0000-4000-8000-000000000000".to_string();
-        rows.push(Found { full_url, resource: Some(outcome), rest: json!({"search": {"mode": "outcome"}}) });
-    }
-    listing(head, rows)
+    let mut rows: Vec<_> = found.rows.into_iter().map(|(key, body)| page::row(base, &key, body, "match")).collect();
+    rows.extend(page::said(found.warnings));
+    page.with(rows)
 }
 
 pub async fn meta(
@@ -140,7 +120,7 @@ pub async fn docref(
         let nothing = json!({"resourceType": "Bundle", "type": "searchset", "total": 0});
         return Ok(answer::json(StatusCode::OK, listing(nothing, Vec::new())));
     };
-    types::searched(&ctx, &asked, Scope::Type("DocumentReference"), &search).await
+    search::searched(&ctx, &asked, Scope::Type("DocumentReference"), &search).await
 }
 
 pub async fn docref_by_post(

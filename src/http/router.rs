@@ -8,16 +8,18 @@ use axum::routing::{get, post};
 
 use crate::gateway::Context;
 
-use super::{asked, bundle, docs, export, format, history, instance, operation, public, token, types, validate};
+use super::{
+    asked, bundle, docs, export, format, history, instance, operation, public, search, token, types, validate,
+};
 
 pub fn router(ctx: Arc<Context>) -> Router {
-    let of_type = get(types::search).post(types::create);
+    let of_type = get(search::of_type).post(types::create);
     let of_type = of_type.put(types::update).patch(types::patch).delete(types::delete);
     let of_id = get(instance::read).put(instance::update).patch(instance::patch).delete(instance::delete);
     Router::new()
-        .route("/fhir", get(types::search_all).post(bundle::submit))
-        .route("/fhir/", get(types::search_all).post(bundle::submit))
-        .route("/fhir/_search", post(types::search_all_by_post))
+        .route("/fhir", get(search::of_exchange).post(bundle::submit))
+        .route("/fhir/", get(search::of_exchange).post(bundle::submit))
+        .route("/fhir/_search", post(search::of_exchange_by_post))
         .route("/fhir/metadata", get(public::metadata))
         .route("/fhir/.well-known/smart-configuration", get(public::smart_configuration))
         .route("/fhir/_history", get(history::exchange))
@@ -25,14 +27,14 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/fhir/$export/{job}", get(export::status).delete(export::cancel))
         .route("/fhir/$export/{job}/{file}", get(export::file))
         .route("/fhir/{kind}", of_type)
-        .route("/fhir/{kind}/_search", post(types::search_by_post))
+        .route("/fhir/{kind}/_search", post(search::of_type_by_post))
         .route("/fhir/{kind}/_history", get(history::of_type))
         .route("/fhir/{kind}/$validate", post(validate::validate))
         .route("/fhir/{kind}/$docref", get(operation::docref).post(operation::docref_by_post))
         .route("/fhir/{kind}/$export", get(export::of_patients).post(export::of_patients))
         .route("/fhir/{kind}/{id}", of_id)
-        .route("/fhir/{kind}/{id}/{part}", get(types::search_compartment))
-        .route("/fhir/{kind}/{id}/{part}/_search", post(types::search_compartment_by_post))
+        .route("/fhir/{kind}/{id}/{part}", get(search::of_compartment))
+        .route("/fhir/{kind}/{id}/{part}/_search", post(search::of_compartment_by_post))
         .route("/fhir/{kind}/{id}/_history", get(history::of_one))
         .route("/fhir/{kind}/{id}/$everything", get(operation::everything).post(operation::everything_by_post))
         .route("/fhir/{kind}/{id}/$export", get(export::of_group).post(export::of_group))

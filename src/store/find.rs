@@ -54,8 +54,7 @@ impl Store {
         Ok(self.db.fetch(sql).await?.first().map_or(0, |row| row.int(0)))
     }
 
-    /// How the database would go about a page and its count, step by step: what an operator looks at when a search is
-    /// slow, and what a test holds to indexes.
+    /// How the database would go about a page and its count, step by step: a test holds each step to an index.
     pub async fn plans(&self, query: &Query, within: &Reach) -> Result<Vec<Vec<String>>, Fault> {
         let page = if query.order.is_empty() {
             by_time(query, within, true, None)

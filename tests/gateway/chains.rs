@@ -219,6 +219,7 @@ async fn a_search_reads_and_asks_no_type_that_the_scopes_leave_out(on: On) {
         "/fhir/Goal?patient._has:Observation:patient:code=high",
         "/fhir/Goal?patient.general-practitioner.name=x",
         "/fhir/Observation",
+        "/fhir?_type=Patient,Observation",
     ] {
         assert_eq!(narrow.get(path).await.is(403).rules(), ["scope"], "{path}");
         clinic.get(path).await.is(200);

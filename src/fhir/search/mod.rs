@@ -1,12 +1,13 @@
 //! Search as FHIR means it, before any database: which parameters there are, what a resource says for each, and
 //! what a caller asked.
 
-pub mod criteria;
+pub mod conditional;
 pub mod criterion;
 pub mod definitions;
 pub mod extract;
 pub mod include;
 pub mod order;
+mod parameter;
 pub mod params;
 pub mod path;
 pub mod query;
@@ -14,7 +15,7 @@ pub mod query;
 mod tests;
 mod value;
 
-pub use criteria::Criteria;
+pub use conditional::Criteria;
 pub use criterion::{Criterion, Filter, Test};
 pub use definitions::{Definitions, Searchable};
 pub use extract::{Entry, IndexValue, fold};

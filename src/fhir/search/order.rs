@@ -2,10 +2,9 @@
 
 use crate::fhir::Issue;
 
-use super::criterion::short;
 use super::params::ParamKind;
 use super::query::Reading;
-use super::value::{unknown, unreadable};
+use super::value::{short, unknown, unreadable};
 
 /// More than the store has names for, whatever is configured.
 pub const KEYS_MAX: usize = 8;

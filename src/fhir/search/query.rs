@@ -11,12 +11,12 @@ use serde::Deserialize;
 use crate::fhir::view::View;
 use crate::fhir::{Instant, Issue, Severity, Zone};
 
-use super::criterion::{Criterion, short};
+use super::criterion::Criterion;
 use super::definitions::{Definitions, Searchable};
 use super::include::Include;
 use super::order::{self, SortKey};
 use super::params::Params;
-use super::value::{alternatives, unknown, unreadable};
+use super::value::{alternatives, short, unknown, unreadable};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
@@ -230,20 +230,19 @@ impl Query {
     }
 }
 
-/// The types of a search at the base, as `_type` names them; without it, all that are served. `_type` itself is taken
-/// out of the pairs.
+/// The types that `_type` names; `None` without it. `_type` itself is taken out of the pairs.
 ///
 /// # Errors
 /// A type that is not served here.
-pub fn types(pairs: &mut Vec<(String, String)>, served: &[String]) -> Result<Vec<String>, Issue> {
+pub fn types(pairs: &mut Vec<(String, String)>, served: &[String]) -> Result<Option<Vec<String>>, Issue> {
     let named: Vec<String> =
         pairs.iter().filter(|(name, _)| name == "_type").flat_map(|(_, value)| alternatives(value)).collect();
     pairs.retain(|(name, _)| name != "_type");
     if named.is_empty() {
-        return Ok(served.to_vec());
+        return Ok(None);
     }
     match named.iter().find(|kind| !served.contains(kind)) {
         Some(kind) => Err(unreadable("_type", &format!("types that are served here, found `{}`", short(kind)))),
-        None => Ok(served.iter().filter(|kind| named.contains(kind)).cloned().collect()),
+        None => Ok(Some(served.iter().filter(|kind| named.contains(kind)).cloned().collect())),
     }
 }

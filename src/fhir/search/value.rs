@@ -3,7 +3,7 @@
 use crate::fhir::reference::is_id;
 use crate::fhir::{Instant, Interval, Issue, Reference};
 
-use super::criterion::{Prefix, Test, short};
+use super::criterion::{Prefix, Test};
 use super::extract::fold;
 use super::query::Reading;
 
@@ -250,4 +250,9 @@ pub fn unknown(name: &str, why: &str) -> Issue {
 /// A value that cannot be read: an error either way.
 pub fn unreadable(name: &str, expected: &str) -> Issue {
     Issue::error("value", "parameter-value", format!("`{}`: expected {expected}", short(name)))
+}
+
+/// A name as it may be repeated in an answer.
+pub fn short(name: &str) -> String {
+    name.chars().take(80).collect()
 }

@@ -1,0 +1,63 @@
+//! Checking what is about to be written: structure and profiles, the rules of the exchange, where references lead.
+
+use crate::auth::Caller;
+use crate::consent::Directive;
+use crate::fhir::interaction::Interaction;
+use crate::fhir::{Issue, Resource, Severity};
+use crate::profile::Valid;
+use crate::store::Stored;
+
+use super::plan::Planned;
+use super::record::Request;
+use super::targets::Targets;
+use super::{Context, Error, No, transition};
+
+/// Every problem of every resource at once.
+pub async fn check(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    interaction: Interaction,
+    planned: &mut [Planned],
+) -> Result<Vec<Option<Valid>>, Error> {
+    let mut targets = Targets::default();
+    for one in planned.iter() {
+        one.resource.iter().for_each(|resource| targets.add(resource, &one.origin));
+    }
+    let (mut valid, mut issues) = (Vec::with_capacity(planned.len()), Vec::new());
+    for one in planned.iter_mut() {
+        let Some(resource) = &one.resource else {
+            valid.push(None);
+            continue;
+        };
+        let mut found = rules(one, resource);
+        let checked = ctx.profiles.check(resource.clone(), &[]);
+        match &checked {
+            Ok(checked) => one.notes.extend(checked.warnings().0.iter().cloned()),
+            Err(outcome) => found.extend(outcome.0.iter().cloned()),
+        }
+        if !found.iter().any(|issue| issue.severity == Severity::Error) {
+            let before = one.current.as_ref().and_then(Stored::as_resource);
+            found.extend(targets.check(ctx, caller, request, resource, before).await?);
+        }
+        let (errors, notes): (Vec<Issue>, Vec<Issue>) =
+            found.into_iter().partition(|issue| issue.severity == Severity::Error);
+        one.notes.extend(notes);
+        let errors = Error::No(No::Invalid, errors);
+        let bundled = interaction == Interaction::Transaction;
+        if let Error::No(_, errors) = if bundled { errors.within_entry(one.entry) } else { errors } {
+            issues.extend(errors);
+        }
+        valid.push(checked.ok());
+    }
+    if issues.is_empty() { Ok(valid) } else { Err(Error::No(No::Invalid, issues)) }
+}
+
+/// The rules of the exchange that a type brings with it.
+fn rules(one: &Planned, resource: &Resource) -> Vec<Issue> {
+    match resource.kind() {
+        "Task" if one.is_new() => transition::check_new(resource),
+        "Consent" => one.broken.iter().cloned().chain(Directive::problems(resource)).collect(),
+        _ => one.broken.clone(),
+    }
+}
