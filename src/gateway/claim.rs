@@ -12,7 +12,7 @@ use crate::fhir::{Instant, Reference, Resource};
 use crate::store::{Delivery, DeliveryState, Stored};
 
 use super::record::{self, Request};
-use super::{Asking, Context, Error, person, referral};
+use super::{Asking, Context, Error, grounds, person, referral};
 
 /// A delivery that may be sent now, and only until its claim runs out.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Op
         for stored in reached(ctx, &delivery.task).await? {
             let Some(resource) = stored.resource() else { continue };
             let (key, version) = (resource.key(), resource.version());
-            let decision = person::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
+            let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
             let said = Some(record::said(&decision));
             let (party, patient) = (stored.origin.clone(), stored.patient.clone());
             match release(&decision, resource).and_then(|released| released.into_resource()) {

@@ -31,7 +31,7 @@ use crate::store::{Fault, SLOTS, Stored, Tx};
 use super::plan::writable;
 use super::record::{self, Request};
 use super::submit::{Asked, Change};
-use super::{Asking, Context, Error, No, Version, person, plan, read, search};
+use super::{Asking, Context, Error, No, Version, plan, reach, read, search};
 
 /// What is done once it is known what the criteria match.
 #[derive(Clone, Debug)]
@@ -360,7 +360,7 @@ impl Desk<'_> {
             return Ok(known.clone());
         }
         let asking = Asking::new(self.caller, Action::Access);
-        let (reach, _) = person::reach(self.ctx, &asking, &key.0, query.patient()).await?;
+        let (reach, _) = reach::reach(self.ctx, &asking, &key.0, query.patient()).await?;
         let reach = Arc::new(reach);
         self.reaches.insert(key, reach.clone());
         Ok(reach)

@@ -16,7 +16,7 @@ use crate::store::{RecordOf, RecordPlace};
 use super::history::page_token;
 use super::leave::{Leave, Leaving};
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, person, read};
+use super::{Asking, Context, Error, No, person, reach, read};
 
 /// A page of a person's record.
 pub struct Everything {
@@ -75,7 +75,7 @@ pub async fn everything(
     let asking = Asking::new(caller, Action::Access);
     let (personal, directory): (Vec<String>, Vec<String>) =
         kinds.into_iter().partition(|kind| !person::is_directory(kind));
-    let (reach, _) = person::reach_of_one(ctx, &asking, id).await?;
+    let (reach, _) = reach::reach_of_one(ctx, &asking, id).await?;
     let of = RecordOf { patient: id, kinds: &personal, since: asked.since, during: asked.during };
     let mut walk = Walk { ctx, of, reach, directory, leave: Leave::new(ctx, asking), pointed_at: BTreeSet::new() };
 

@@ -13,7 +13,7 @@ use crate::store::{Past, PastPlace, Stored};
 
 use super::leave::Leave;
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, Version, person, read};
+use super::{Asking, Context, Error, No, Version, person, reach, read};
 
 /// Whose history.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +60,8 @@ pub async fn history(
 
     let asking = Asking::new(caller, Action::Access);
     let (reach, one) = match of {
-        Of::Exchange => (person::reach_of_all(ctx, &asking).await?.0, None),
-        Of::Type(kind) => (person::reach(ctx, &asking, &[kind.to_string()], None).await?.0, None),
+        Of::Exchange => (reach::reach_of_all(ctx, &asking).await?.0, None),
+        Of::Type(kind) => (reach::reach(ctx, &asking, &[kind.to_string()], None).await?.0, None),
         Of::One(kind, id) => match one(ctx, caller, kind, id, &mut record).await? {
             Some((reach, stored)) => (reach, Some(stored)),
             None => {
@@ -113,7 +113,7 @@ async fn one(
     record.released.clear();
     let reach = match (seen.why, seen.stored.resource()) {
         ("consent", Some(resource)) => Reach::of(caller.partner(), person::just(&resource), false),
-        _ => person::own(ctx, caller.partner()).await?,
+        _ => reach::own(ctx, caller.partner()).await?,
     };
     Ok(Some((reach, seen.stored)))
 }

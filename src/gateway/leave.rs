@@ -9,9 +9,9 @@ use crate::consent::{Decision, Released, by_right, release};
 use crate::fhir::Resource;
 use crate::store::{Fault, Stored};
 
-use super::person::Grounds;
+use super::grounds::Grounds;
 use super::record;
-use super::{Asking, Context, person};
+use super::{Asking, Context, grounds, person};
 
 /// Grounds that are remembered, so that what is about one person is not worked out row by row.
 const KNOWN_MAX: usize = 256;
@@ -58,7 +58,7 @@ impl<'c> Leave<'c> {
             if self.known.len() >= KNOWN_MAX {
                 self.known.clear();
             }
-            let grounds = person::grounds_of(self.ctx, &people).await?;
+            let grounds = grounds::grounds_of(self.ctx, &people).await?;
             self.known.insert(people.clone(), grounds);
         }
         match self.known.get(&people) {

@@ -5,6 +5,7 @@
 //! HTML nor SQL.
 
 mod answers;
+mod believe;
 mod check;
 mod claim;
 mod conditional;
@@ -14,6 +15,7 @@ pub mod enroll;
 mod error;
 mod everything;
 pub mod export;
+mod grounds;
 mod history;
 mod include;
 mod leave;
@@ -22,6 +24,7 @@ mod meta;
 mod person;
 mod place;
 mod plan;
+mod reach;
 mod read;
 mod record;
 mod referral;

@@ -15,7 +15,7 @@ use super::conditional::{Resolved, Terms};
 use super::record::{self, Request};
 use super::submit::{Asked, Change};
 use super::transition::{self, Roles};
-use super::{Asking, Context, Error, No, person, place, read, referral};
+use super::{Asking, Context, Error, No, grounds, person, place, read, referral};
 
 /// A change that may be made, with what it is made from.
 pub struct Planned {
@@ -233,7 +233,7 @@ async fn rights(
     }
     // Somebody else's resource, under a permit that lists the action: an absent action never gives it (rules.md 7).
     let stored = current.as_resource().ok_or_else(not_yours)?;
-    let decision = person::grounds_for(ctx, stored).await?.decide(ctx, &Asking::new(caller, Action::Correct), stored);
+    let decision = grounds::grounds_for(ctx, stored).await?.decide(ctx, &Asking::new(caller, Action::Correct), stored);
     if decision.permits() && decision.states_action() { Ok((roles, true)) } else { Err(not_yours()) }
 }
 

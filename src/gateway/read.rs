@@ -12,7 +12,7 @@ use crate::fhir::view::View;
 use crate::store::Stored;
 
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, person};
+use super::{Asking, Context, Error, No, grounds, person, reach};
 
 /// A resource as this caller sees it.
 pub struct Seen {
@@ -113,7 +113,7 @@ async fn within(ctx: &Context, caller: &Caller, mut seen: Seen) -> Result<Option
     if seen.decision.is_some() {
         let Some(resource) = seen.stored.resource() else { return Ok(None) };
         let asking = Asking::new(caller, Action::Access);
-        let decision = person::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
+        let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
         if !decision.permits() {
             return Ok(None);
         }
@@ -139,7 +139,7 @@ pub(super) async fn look(
         record.refused.push(Refusal { key, patient: None, party: None, why: "unknown".to_string(), decision: None });
         return Ok(None);
     }
-    let own = person::own(ctx, caller.partner()).await?;
+    let own = reach::own(ctx, caller.partner()).await?;
     if let Some(stored) = ctx.store.read(kind, id, &own).await? {
         let why = if stored.belongs_to(caller.partner()) { "own" } else { "directory" };
         let seen = Seen { stored, why, decision: None };
@@ -161,7 +161,7 @@ pub(super) async fn look(
         return Ok(None);
     };
     let asking = Asking::new(caller, Action::Access);
-    let decision = person::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
+    let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
     if !decision.permits() {
         record.refused.push(refuse(decision.effect().name(), Some(stored), Some(&decision)));
         return Ok(None);

@@ -14,7 +14,7 @@ use crate::store::{Delivery, DeliveryState, Fault, Referral, ReferralState, Stor
 
 use super::record::Request;
 use super::transition::is_over;
-use super::{Asking, Context, Error, person, place, record};
+use super::{Asking, Context, Error, grounds, person, place, record};
 
 const BUSINESS_STATUS: &str = "https://handoff.example/fhir/CodeSystem/business-status";
 
@@ -66,7 +66,7 @@ impl Desk<'_> {
         let partner = self.partners.iter().find(|partner| partner.id == owner);
         let asking = Asking { partner: owner.clone(), purposes: purposes.to_vec(), action: Action::Disclose };
         let patients = person::patients(task);
-        let grounds = person::grounds_within(self.ctx, tx, self.partners, bucket, &patients).await?;
+        let grounds = grounds::grounds_within(self.ctx, tx, self.partners, bucket, &patients).await?;
         let decision = grounds.decide(self.ctx, &asking, task);
         let changes_at = patients.iter().filter_map(|patient| grounds.changes_at(self.ctx, &asking, patient)).min();
         Ok(Some(Outlook {

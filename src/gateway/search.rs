@@ -11,10 +11,10 @@ use crate::fhir::search::{Query, SortKey, query};
 use crate::fhir::view::View;
 use crate::store::{After, Page, Stored};
 
+use super::grounds::Grounds;
 use super::leave::{Leaving, leaving};
-use super::person::Grounds;
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, include, person, read};
+use super::{Asking, Context, Error, No, include, person, reach, read};
 
 /// What is searched.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +82,7 @@ pub async fn search(ctx: &Context, caller: &Caller, request: &Request, asked: &S
     let after = query.page.as_deref().map(|sealed| open_page(ctx, caller, sealed, &query.order)).transpose()?;
 
     let asking = Asking::new(caller, Action::Access);
-    let (reach, grounds) = person::reach(ctx, &asking, &kinds(ctx, caller, &query), query.patient()).await?;
+    let (reach, grounds) = reach::reach(ctx, &asking, &kinds(ctx, caller, &query), query.patient()).await?;
     bounded(&query, &reach)?;
     let page = if query.only_total { None } else { Some(ctx.store.search(&query, &reach, after.as_ref()).await?) };
     let total = total(ctx, &query, &reach, page.as_ref()).await?;

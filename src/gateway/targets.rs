@@ -8,7 +8,7 @@ use crate::fhir::{Issue, Reference, Resource};
 use crate::store::Stored;
 
 use super::record::{self, Request};
-use super::{Asking, Context, Error, person, read};
+use super::{Asking, Context, Error, grounds, person, read};
 
 /// The elements that say whose and what for; others may dangle.
 const MUST_RESOLVE: [&str; 4] = ["subject", "patient", "for", "focus"];
@@ -129,7 +129,7 @@ impl Targets {
             return Ok(None);
         }
         let asking = Asking::new(caller, Action::Collect);
-        let decision = person::grounds_for(ctx, resource).await?.decide(ctx, &asking, resource);
+        let decision = grounds::grounds_for(ctx, resource).await?.decide(ctx, &asking, resource);
         Ok((decision.effect() == Effect::Deny && decision.is_decided()).then(|| {
             let text =
                 format!("a consent of the person denies `collect` of `{}` by your organisation", resource.kind());

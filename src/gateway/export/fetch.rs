@@ -13,7 +13,7 @@ use crate::store::{ExportLine, ExportPart, ExportState, Stored};
 
 use super::super::leave::Leave;
 use super::super::record::{self, Request};
-use super::super::{Asking, Context, Error, person, read};
+use super::super::{Asking, Context, Error, person, reach, read};
 use super::{Wanted, own_job};
 
 /// A file that is being fetched. No more of it is in memory than one part.
@@ -104,7 +104,7 @@ impl ExportFile {
     ) -> Result<Vec<u8>, Error> {
         let asking = Asking::new(&self.caller, Action::Disclose);
         let mut leave = Leave::new(ctx, asking);
-        let own = person::own(ctx, self.caller.partner()).await?;
+        let own = reach::own(ctx, self.caller.partner()).await?;
         let mut current = by_id(ctx.store.exported(part, &own).await?);
         if current.len() < lines.len() && !person::is_directory(part.kind) && !person::is_control(part.kind) {
             let reach = self.permitted(ctx, part, &current, &mut leave).await?;

@@ -13,7 +13,7 @@ use crate::fhir::search::Query;
 use crate::store::{After, ExportJob, ExportLine, ExportState, Fault, RecordOf, RecordPlace, Stored};
 
 use super::super::leave::Leave;
-use super::super::{Asking, Context, Error, No, person};
+use super::super::{Asking, Context, Error, No, person, reach};
 use super::{Reached, Wanted};
 
 /// Pages of one turn.
@@ -207,7 +207,7 @@ impl Lister<'_> {
         if !self.pointed_at.insert(key.clone()) {
             return Ok(None);
         }
-        let reach = person::own(self.ctx, &self.asking.partner).await?;
+        let reach = reach::own(self.ctx, &self.asking.partner).await?;
         let stored = self.ctx.store.read(kind, id, &reach).await?.filter(|stored| !stored.deleted);
         let fits = |stored: &Stored| self.wanted.since.is_none_or(|since| stored.updated_at.0 >= since);
         let Some(stored) = stored.filter(fits) else { return Ok(None) };
@@ -222,8 +222,8 @@ impl Lister<'_> {
             return Ok(reach.clone());
         }
         let (reach, _) = match patient {
-            Some(patient) => person::reach_of_one(self.ctx, &self.asking, patient).await?,
-            None => person::reach_of_all(self.ctx, &self.asking).await?,
+            Some(patient) => reach::reach_of_one(self.ctx, &self.asking, patient).await?,
+            None => reach::reach_of_all(self.ctx, &self.asking).await?,
         };
         self.withheld |= reach.withheld();
         self.reach = Some((patient.map(str::to_string), reach.clone()));
