@@ -137,24 +137,36 @@ impl Condition {
         }
     }
 
-    /// Whether columns alone can answer it.
-    pub fn is_plain(&self) -> bool {
+    /// Of how many tests it consists.
+    pub fn tests(&self) -> usize {
         match self {
-            Condition::Always | Condition::Never => true,
-            Condition::All(parts) | Condition::Any(parts) => parts.iter().all(Condition::is_plain),
-            Condition::Not(inner) => inner.is_plain(),
-            Condition::Is(atom) => atom.is_plain(),
+            Condition::Always | Condition::Never => 0,
+            Condition::All(parts) | Condition::Any(parts) => parts.iter().map(Condition::tests).sum(),
+            Condition::Not(inner) => inner.tests(),
+            Condition::Is(atom) => atom.values(),
+        }
+    }
+
+    /// Whether it asks who wrote something.
+    pub fn asks_for_authors(&self) -> bool {
+        match self {
+            Condition::Always | Condition::Never => false,
+            Condition::All(parts) | Condition::Any(parts) => parts.iter().any(Condition::asks_for_authors),
+            Condition::Not(inner) => inner.asks_for_authors(),
+            Condition::Is(atom) => matches!(atom, Atom::AuthoredBy { .. }),
         }
     }
 }
 
 impl Atom {
-    pub fn is_plain(&self) -> bool {
+    fn values(&self) -> usize {
         match self {
-            Atom::Kind(_) | Atom::Unclassified | Atom::RankAtMost(_) | Atom::RankAtLeast(_) => true,
-            Atom::Label(_) | Atom::Origin(_) | Atom::Key(_) => true,
-            Atom::Profile(_) | Atom::Code { .. } | Atom::Time { .. } => false,
-            Atom::RefersTo(_) | Atom::AuthoredBy { .. } => false,
+            Atom::Kind(set) | Atom::Origin(set) | Atom::Key(set) | Atom::Profile(set) | Atom::RefersTo(set) => {
+                set.len()
+            }
+            Atom::Label(set) | Atom::Code { codes: set, .. } => set.len(),
+            Atom::AuthoredBy { names, .. } => names.len() + 1,
+            Atom::Unclassified | Atom::RankAtMost(_) | Atom::RankAtLeast(_) | Atom::Time { .. } => 1,
         }
     }
 }

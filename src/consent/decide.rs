@@ -105,11 +105,16 @@ impl Residuals {
                 }
             }
         }
-        match found.len() {
-            0 => self.nobody.decide(facts),
-            1 => found.swap_remove(0),
-            _ => together(facts, found),
-        }
+        if found.is_empty() { self.nobody.decide(facts) } else { combined(facts, found) }
+    }
+}
+
+/// The decisions of everyone whom a resource names, as one (R11). Nobody's is no permit.
+pub fn combined(facts: &Facts, mut found: Vec<Decision>) -> Decision {
+    match found.len() {
+        0 => Decision::withheld(facts, false, vec![Reason::policy(Effect::Deny, "R11", "unknown")]),
+        1 => found.swap_remove(0),
+        _ => together(facts, found),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::condition::Atom;
 use super::label::{ANY_CODE, CONFIDENTIALITY, rank};
 use super::purpose::ACT_REASON;
-use super::span::{Span, moment};
+use super::span::{Span, is_instant, moment};
 use super::world::World;
 use crate::fhir::{Element, Interval, Reference, Resource, Zone};
 
@@ -96,6 +96,30 @@ impl Facts {
         &self.patients
     }
 
+    /// What a store keeps of them beside the plain columns.
+    pub fn columns(&self) -> Columns {
+        let pairs = |mark: char, pairs: &BTreeSet<(String, String)>| {
+            pairs.iter().map(|(system, code)| line(mark, system, code)).collect::<String>()
+        };
+        let names =
+            |mark: char, names: &BTreeSet<String>| names.iter().map(|name| line(mark, name, "")).collect::<String>();
+        let mut lines = String::from("\n");
+        lines.push_str(&pairs(Columns::CONCEPT, &self.concepts));
+        lines.push_str(&pairs(Columns::CODE, &self.codes));
+        for profile in &self.profiles {
+            lines.push_str(&line(Columns::PROFILE, profile, ""));
+            if let Some((url, _)) = profile.split_once('|') {
+                lines.push_str(&line(Columns::PROFILE, url, ""));
+            }
+        }
+        lines.push_str(&names(Columns::REFERENCE, &self.refers_to));
+        lines.push_str(&names(Columns::AUTHOR, &self.authors));
+        if self.unnamed_author {
+            lines.push_str(&line(Columns::NOBODY, "", ""));
+        }
+        Columns { lines, time: self.time.written() }
+    }
+
     pub(super) fn satisfy(&self, atom: &Atom) -> bool {
         match atom {
             Atom::Kind(kinds) => kinds.contains(&self.kind),
@@ -133,6 +157,51 @@ impl OwnTime {
             OwnTime::During(span) => span.interval(zone),
         }
     }
+
+    fn written(&self) -> Option<Written> {
+        let (start_is_local, end_is_local) = match self {
+            OwnTime::None => return None,
+            OwnTime::At(text) => (!is_instant(text), !is_instant(text)),
+            OwnTime::During(span) => span.is_local(),
+        };
+        self.interval(&Zone::utc()).map(|interval| Written { interval, start_is_local, end_is_local })
+    }
+}
+
+/// Facts as a row carries them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Columns {
+    /// One fact a line, each beginning with its mark; the text begins with a line's end, so that a fact is found as
+    /// itself and never as the end of another.
+    pub lines: String,
+    pub time: Option<Written>,
+}
+
+/// A resource's own time, each side either a moment or what a wall clock shows, as if it were UTC's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Written {
+    pub interval: Interval,
+    pub start_is_local: bool,
+    pub end_is_local: bool,
+}
+
+impl Columns {
+    pub const CONCEPT: char = 'c';
+    pub const CODE: char = 'a';
+    pub const PROFILE: char = 'p';
+    pub const REFERENCE: char = 'r';
+    pub const AUTHOR: char = 'w';
+    pub const NOBODY: char = 'n';
+
+    /// The text by which a fact is found among the lines.
+    pub fn sought(mark: char, first: &str, second: &str) -> String {
+        format!("\n{}", line(mark, first, second))
+    }
+}
+
+fn line(mark: char, first: &str, second: &str) -> String {
+    let clean = |text: &str| text.replace(|c: char| c == '\n' || c == '\u{1f}', "\u{fffd}");
+    format!("{mark}{}\u{1f}{}\n", clean(first), clean(second))
 }
 
 /// Everything a resource refers to, without versions; what is contained in it is part of it.

@@ -34,10 +34,10 @@ mod world;
 
 pub use case::Case;
 pub use condition::{Atom, Condition};
-pub use decide::{Decision, Effect, Reason, Residuals, decide};
+pub use decide::{Decision, Effect, Reason, Residuals, combined, decide};
 pub use directive::Directive;
 pub use directives::{Directives, People};
-pub use facts::{Facts, references};
+pub use facts::{Columns, Facts, references};
 pub use label::{ANY_CODE, CONFIDENTIALITY, rank};
 pub use policy::{Conflict, DefaultPolicy, Policy};
 pub use purpose::{ACT_REASON, is_known as is_purpose, is_within};

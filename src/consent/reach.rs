@@ -40,6 +40,11 @@ impl Reach {
         &self.masked
     }
 
+    /// Whether a partner's directory entry of this type is hidden.
+    pub fn masks(&self, kind: &str, origin: &str) -> bool {
+        kind != "Organization" && self.masked.iter().any(|masked| masked == origin)
+    }
+
     pub fn partner(&self) -> &str {
         &self.partner
     }
@@ -49,9 +54,22 @@ impl Reach {
         &self.people
     }
 
-    /// How much a statement has to say of these people: each of them, and each resource that is named by itself.
+    /// How much a statement has to say of these people: each of them, and each test of those conditions that differ.
     pub fn weight(&self) -> usize {
-        self.people.iter().map(|(_, condition)| 1 + condition.keys()).sum()
+        let differing: usize = self.by_condition().iter().map(|(condition, _)| condition.tests()).sum();
+        self.people.len() + differing
+    }
+
+    /// The people of each distinct condition, so that a thousand with the same consent are one list.
+    pub fn by_condition(&self) -> Vec<(&Condition, Vec<&str>)> {
+        let mut groups: Vec<(&Condition, Vec<&str>)> = Vec::new();
+        for (patient, condition) in &self.people {
+            match groups.iter_mut().find(|(known, _)| *known == condition) {
+                Some((_, patients)) => patients.push(patient),
+                None => groups.push((condition, vec![patient])),
+            }
+        }
+        groups
     }
 
     /// Whether some people were left out, and the answer must say so.

@@ -31,6 +31,12 @@ impl Span {
         self.end.is_some()
     }
 
+    /// Which of its sides are dates of somebody's calendar.
+    pub fn is_local(&self) -> (bool, bool) {
+        let is_local = |side: &Option<String>| side.as_deref().is_some_and(|text| !is_instant(text));
+        (is_local(&self.start), is_local(&self.end))
+    }
+
     /// `None` for what is no period: unreadable, or over before it begins.
     pub fn interval(&self, zone: &Zone) -> Option<Interval> {
         let start = self.start.as_deref().map_or(Some(Instant::MIN), |text| Some(moment(text, zone)?.start))?;
@@ -50,6 +56,7 @@ pub fn moment(text: &str, zone: &Zone) -> Option<Interval> {
     Some(Interval { end, ..whole })
 }
 
-fn is_instant(text: &str) -> bool {
+/// Whether it is a moment, rather than a date of somebody's calendar.
+pub fn is_instant(text: &str) -> bool {
     text.contains('T')
 }

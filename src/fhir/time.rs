@@ -100,6 +100,15 @@ impl Zone {
         at.stamp().to_zoned(self.0.clone()).datetime()
     }
 
+    /// What a wall clock shows here at a moment, as if it were UTC's.
+    pub fn wall(&self, at: Instant) -> Instant {
+        if at == Instant::MIN || at == Instant::MAX {
+            return at;
+        }
+        let shown = self.civil(at).to_zoned(TimeZone::UTC).map(|shown| shown.timestamp().as_microsecond());
+        Instant(shown.unwrap_or(at.0))
+    }
+
     /// The calendar date of a moment here.
     pub fn date(&self, at: Instant) -> Date {
         at.stamp().to_zoned(self.0.clone()).date()

@@ -15,6 +15,9 @@ use crate::partner::{Client, Partner, User};
 use crate::profile::{Profiles, SearchParameter};
 use crate::store::{BUCKETS, Fault, Store, embed};
 
+use super::agencies::Agencies;
+use super::kept::Kept;
+
 /// Stored things, rules, keys, time and chance.
 pub struct Context {
     pub store: Store,
@@ -27,7 +30,9 @@ pub struct Context {
     pub clock: Clock,
     pub ids: Ids,
     clients: Mutex<HashMap<String, (Instant, Arc<Client>)>>,
-    partners: Mutex<Option<(Instant, Arc<Vec<Partner>>)>>,
+    agencies: Mutex<Option<(Instant, Arc<Agencies>)>>,
+    /// What decisions about people are made from.
+    pub(super) kept: Kept,
     tokens: Mutex<HashMap<[u8; 32], Arc<Known>>>,
     /// The second and the bucket of the records that are about nobody's write: see [`Context::log_bucket`].
     log_at: AtomicI64,
@@ -129,7 +134,7 @@ impl Context {
         }
         let zone = config.zone()?;
         let key_sets = KeySets::new()?;
-        let (clients, partners, tokens, log_at, statements) = Default::default();
+        let (clients, agencies, kept, tokens, log_at, statements) = Default::default();
         Ok(Context {
             store,
             profiles,
@@ -141,7 +146,8 @@ impl Context {
             clock,
             ids,
             clients,
-            partners,
+            agencies,
+            kept,
             tokens,
             log_at,
             statements,
@@ -189,18 +195,25 @@ impl Context {
 
     /// All partners, as they were within the last second.
     pub async fn partners(&self) -> Result<Arc<Vec<Partner>>, Fault> {
+        Ok(self.agencies().await?.partners.clone())
+    }
+
+    /// The same with what follows from them; as long as nothing changes they are one and the same.
+    pub(super) async fn agencies(&self) -> Result<Arc<Agencies>, Fault> {
         let now = self.now();
-        let kept = locked(&self.partners).clone();
-        if let Some((at, partners)) = kept
+        let kept = locked(&self.agencies).clone();
+        if let Some((at, agencies)) = &kept
             && now < at.plus_millis(FRESH_MILLIS)
         {
-            return Ok(partners);
+            return Ok(agencies.clone());
         }
         let documents = self.store.documents("partner").await?;
-        let partners: Vec<Partner> = documents.iter().filter_map(|body| serde_json::from_str(body).ok()).collect();
-        let partners = Arc::new(partners);
-        *locked(&self.partners) = Some((now, partners.clone()));
-        Ok(partners)
+        let agencies = match kept {
+            Some((_, agencies)) if agencies.is_of(&documents) => agencies,
+            _ => Arc::new(Agencies::read(documents)),
+        };
+        *locked(&self.agencies) = Some((now, agencies.clone()));
+        Ok(agencies)
     }
 
     /// The CapabilityStatement, or its like, that was made for an address.
@@ -218,7 +231,7 @@ impl Context {
 
     /// Forgets what was read of the registry, after it was written here.
     pub fn forget_registry(&self) {
-        *locked(&self.partners) = None;
+        *locked(&self.agencies) = None;
         locked(&self.clients).clear();
     }
 

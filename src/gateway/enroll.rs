@@ -1,6 +1,7 @@
 //! Enrolling partners, clients and users: an operator's deeds. Doing one again changes nothing (rules.md 34).
 
 use crate::auth::{Keys, Scopes};
+use crate::consent::Columns;
 use crate::fhir::Resource;
 use crate::partner::{Client, Partner, User};
 use crate::profile::{Profiles, Valid};
@@ -104,6 +105,7 @@ async fn put_organization(ctx: &Context, tx: &mut Tx, mut organization: Resource
         patients: Vec::new(),
         rank: -1,
         labels: Vec::new(),
+        facts: Columns::default(),
         entries,
     };
     tx.put(&valid, &place, replaces).await.map(|_| ()).map_err(text)

@@ -1,13 +1,13 @@
 //! A person's grounds: the consents that decide about them, and whom to believe.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::consent::{Decision, DefaultPolicy, Directives, Facts, People, Policy, Residual, World, decide, specialise};
+use crate::consent::{Decision, DefaultPolicy, Directives, Facts, Policy, Residual, World, combined, specialise};
 use crate::fhir::{Instant, Resource};
-use crate::partner::Partner;
 use crate::store::{Fault, Stored, Tx};
 
+use super::agencies::Agencies;
 use super::believe::believed;
 use super::person::{patients, question};
 use super::{Asking, Context};
@@ -15,33 +15,92 @@ use super::{Asking, Context};
 /// What decisions about some people are made from.
 ///
 /// Each person's grounds are their own: what one person's record says, of teams, links or consents, has no say about
-/// another. Only a resource that names several is decided on all of theirs together (R11).
+/// another. A resource that names several is decided by each, and all must permit (R11).
 pub struct Grounds {
-    each: HashMap<String, Ground>,
-    together: Ground,
+    agencies: Arc<Agencies>,
+    each: HashMap<String, Arc<Ground>>,
 }
 
-/// Consents, and the people, teams and agencies that they point at.
-struct Ground {
+/// One person's consents, and the people, teams and agencies that they point at.
+pub struct Ground {
+    /// `None` where the person has none, so that nothing is kept.
+    epoch: Option<i64>,
+    agencies: Arc<Agencies>,
     world: World,
-    people: People,
+    directives: Directives,
+    rows: usize,
+    has_consent: bool,
+    /// What remains of it for who has asked, and from when on that was so.
+    residuals: Mutex<HashMap<Asking, (Instant, Arc<Residual>)>>,
 }
+
+/// Askers whose residuals are kept beside one person's grounds.
+const ASKERS_MAX: usize = 64;
 
 /// The grounds for one resource: those of everyone it names.
 pub async fn grounds_for(ctx: &Context, resource: &Resource) -> Result<Grounds, Fault> {
     grounds_of(ctx, &patients(resource)).await
 }
 
+/// As they are now, whatever was kept of them.
 pub async fn grounds_of(ctx: &Context, patients: &[String]) -> Result<Grounds, Fault> {
-    Ok(Grounds::build(ctx, &ctx.partners().await?, rows_of(ctx, patients).await?))
+    let epochs = ctx.store.epochs(patients).await?;
+    grounds_at(ctx, patients, &epochs).await
 }
 
-pub async fn rows_of(ctx: &Context, patients: &[String]) -> Result<Vec<Stored>, Fault> {
-    let mut rows = Vec::new();
-    for patient in patients {
-        rows.extend(ctx.store.grounds(patient).await?);
+/// As they are at these epochs, which came with the data that is to be decided.
+pub async fn grounds_at(ctx: &Context, patients: &[String], epochs: &[Option<i64>]) -> Result<Grounds, Fault> {
+    let agencies = ctx.agencies().await?;
+    let mut each = HashMap::with_capacity(patients.len());
+    for (patient, epoch) in patients.iter().zip(epochs) {
+        let kept = ctx.kept.get(patient).filter(|ground| ground.is_of(*epoch, &agencies));
+        let ground = match kept {
+            Some(ground) => ground,
+            None => load(ctx, &agencies, patient, *epoch).await?,
+        };
+        each.insert(patient.clone(), ground);
     }
-    Ok(rows)
+    Ok(Grounds { agencies, each })
+}
+
+/// As they were last known: to be used first and asked afterwards whether they are [`current`](Grounds::are_current).
+pub async fn grounds_as_known(ctx: &Context, patients: &[String]) -> Result<Grounds, Fault> {
+    let agencies = ctx.agencies().await?;
+    let known = |patient: &String| ctx.kept.get(patient).filter(|ground| ground.is_by(&agencies));
+    let each: Option<HashMap<String, Arc<Ground>>> =
+        patients.iter().map(|patient| Some((patient.clone(), known(patient)?))).collect();
+    match each {
+        Some(each) => Ok(Grounds { agencies, each }),
+        None => grounds_of(ctx, patients).await,
+    }
+}
+
+/// As [`grounds_of`], seeing what a transaction wrote.
+pub async fn grounds_within(ctx: &Context, tx: &mut Tx, bucket: i64, patients: &[String]) -> Result<Grounds, Fault> {
+    let agencies = ctx.agencies().await?;
+    let mut each = HashMap::with_capacity(patients.len());
+    for patient in patients {
+        let home = tx.bucket_of("Patient", patient).await?.unwrap_or(bucket);
+        let rows = tx.grounds(home, patient).await?;
+        each.insert(patient.clone(), Arc::new(Ground::build(ctx, &agencies, patient, None, &rows)));
+    }
+    Ok(Grounds { agencies, each })
+}
+
+/// INVARIANT: the epoch was read before the rows. What moved it in between makes these grounds newer than they say,
+/// and they are read once more; never older.
+async fn load(
+    ctx: &Context,
+    agencies: &Arc<Agencies>,
+    patient: &str,
+    epoch: Option<i64>,
+) -> Result<Arc<Ground>, Fault> {
+    let rows = ctx.store.grounds(patient).await?;
+    let ground = Arc::new(Ground::build(ctx, agencies, patient, epoch, &rows));
+    if epoch.is_some() {
+        ctx.kept.put(patient, ground.clone());
+    }
+    Ok(ground)
 }
 
 /// What answers where no consent speaks.
@@ -49,75 +108,108 @@ pub fn default(ctx: &Context) -> DefaultPolicy {
     DefaultPolicy::named(&ctx.config.consent.default).unwrap_or(DefaultPolicy::Deny)
 }
 
-/// As [`grounds_of`], seeing what a transaction wrote.
-pub async fn grounds_within(
-    ctx: &Context,
-    tx: &mut Tx,
-    partners: &[Partner],
-    bucket: i64,
-    patients: &[String],
-) -> Result<Grounds, Fault> {
-    let mut rows = Vec::new();
-    for patient in patients {
-        let home = tx.bucket_of("Patient", patient).await?.unwrap_or(bucket);
-        rows.extend(tx.grounds(home, patient).await?);
-    }
-    Ok(Grounds::build(ctx, partners, rows))
-}
-
 impl Grounds {
-    pub fn build(ctx: &Context, partners: &[Partner], rows: Vec<Stored>) -> Grounds {
-        let agencies = Arc::new(World::new(partners.iter().map(Partner::organization).collect()));
-        let mut of_each: HashMap<String, Vec<&Stored>> = HashMap::new();
-        for row in &rows {
-            of_each.entry(row.patient.clone().unwrap_or_default()).or_default().push(row);
-        }
-        let together = Ground::build(ctx, &agencies, rows.iter());
-        let each =
-            of_each.into_iter().map(|(patient, rows)| (patient, Ground::build(ctx, &agencies, rows.into_iter())));
-        Grounds { each: each.collect(), together }
+    /// Nobody's.
+    pub async fn none(ctx: &Context) -> Result<Grounds, Fault> {
+        Ok(Grounds { agencies: ctx.agencies().await?, each: HashMap::new() })
     }
 
-    /// What decides about a resource: its person's grounds, or those of all whom it names.
-    fn about(&self, resource: &Resource) -> &Ground {
-        match patients(resource).as_slice() {
-            [one] => self.each.get(one).unwrap_or(&self.together),
-            _ => &self.together,
-        }
+    /// Whether nothing has moved since they were read.
+    pub async fn are_current(&self, ctx: &Context) -> Result<bool, Fault> {
+        let (patients, known): (Vec<String>, Vec<Option<i64>>) =
+            self.each.iter().map(|(patient, ground)| (patient.clone(), ground.epoch)).unzip();
+        Ok(patients.is_empty() || ctx.store.epochs(&patients).await? == known)
+    }
+
+    /// Whether nobody has said anything: then there is nothing to work out.
+    pub fn are_silent(&self) -> bool {
+        !self.each.values().any(|ground| ground.has_consent)
     }
 
     pub fn decide(&self, ctx: &Context, asking: &Asking, resource: &Resource) -> Decision {
-        let Ground { world, people } = self.about(resource);
-        decide(people, world, &question(ctx, world, asking), &Facts::of(resource, world))
-    }
-
-    /// What that is laid over: whom the consents point at.
-    pub fn world_of(&self, resource: &Resource) -> &World {
-        &self.about(resource).world
-    }
-
-    /// What of one person's record is permitted.
-    pub fn residual(&self, ctx: &Context, asking: &Asking, patient: &str) -> Residual {
-        let Ground { world, people } = self.each.get(patient).unwrap_or(&self.together);
-        let (key, question) = (format!("Patient/{patient}"), question(ctx, world, asking));
-        match people.get(&key) {
-            Some(directives) => specialise(directives, world, &question),
-            None => specialise(&Directives::of(&key, Vec::new(), world, people.policy()), world, &question),
+        let named = patients(resource);
+        let known: Option<Vec<&Arc<Ground>>> = named.iter().map(|patient| self.each.get(patient)).collect();
+        // Whoever is not known here does not permit.
+        let known = known.unwrap_or_default();
+        let mut facts = Facts::of(resource, known.first().map_or(&self.agencies.world, |ground| &ground.world));
+        let mut found = Vec::with_capacity(known.len());
+        for (at, ground) in known.iter().enumerate() {
+            if at > 0 {
+                // Who wrote it may be said by a Provenance of one person's record alone.
+                facts = Facts::of(resource, &ground.world);
+            }
+            found.push(ground.residual(ctx, asking).decide(&facts));
         }
+        combined(&facts, found)
+    }
+
+    /// What of one person's record is permitted; `None` for who is not known here.
+    pub fn residual(&self, ctx: &Context, asking: &Asking, patient: &str) -> Option<Arc<Residual>> {
+        self.each.get(patient).map(|ground| ground.residual(ctx, asking))
+    }
+
+    /// The facts of a resource as one person's record knows them.
+    pub fn facts(&self, resource: &Resource, patient: &str) -> Facts {
+        Facts::of(resource, self.each.get(patient).map_or(&self.agencies.world, |ground| &ground.world))
+    }
+
+    /// Whether a Provenance of the person's record says who wrote something.
+    pub fn names_authors(&self, patient: &str) -> bool {
+        self.each.get(patient).is_some_and(|ground| ground.world.of_kind("Provenance").next().is_some())
     }
 
     /// When time alone would change what is decided about a person.
     pub fn changes_at(&self, ctx: &Context, asking: &Asking, patient: &str) -> Option<Instant> {
-        self.residual(ctx, asking, patient).changes_at()
+        self.residual(ctx, asking, patient)?.changes_at()
     }
 }
 
 impl Ground {
-    fn build<'r>(ctx: &Context, agencies: &Arc<World>, rows: impl Iterator<Item = &'r Stored> + Clone) -> Ground {
-        let mut world = World::over(agencies.clone());
-        let directives = believed(rows, &mut world);
+    fn build(ctx: &Context, agencies: &Arc<Agencies>, patient: &str, epoch: Option<i64>, rows: &[Stored]) -> Ground {
+        let mut world = World::over(agencies.world.clone());
+        let filed = believed(rows.iter(), &mut world);
         let policy = Policy::with_default(default(ctx));
-        let people = People::of(directives, &world, &policy);
-        Ground { world, people }
+        let directives = Directives::of(&format!("Patient/{patient}"), filed, &world, &policy);
+        Ground {
+            epoch,
+            agencies: agencies.clone(),
+            world,
+            directives,
+            rows: rows.len(),
+            has_consent: rows.iter().any(|row| row.kind == "Consent"),
+            residuals: Mutex::default(),
+        }
+    }
+
+    fn is_of(&self, epoch: Option<i64>, agencies: &Arc<Agencies>) -> bool {
+        epoch.is_some() && self.epoch == epoch && self.is_by(agencies)
+    }
+
+    fn is_by(&self, agencies: &Arc<Agencies>) -> bool {
+        Arc::ptr_eq(&self.agencies, agencies)
+    }
+
+    /// What they take in memory, in rows.
+    pub fn weight(&self) -> usize {
+        1 + self.rows
+    }
+
+    /// What remains of them for an asker, now.
+    fn residual(&self, ctx: &Context, asking: &Asking) -> Arc<Residual> {
+        let now = ctx.now();
+        let mut residuals = self.residuals.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that went back is asked anew, as one that went on.
+        let holds = |(since, residual): &&(Instant, Arc<Residual>)| {
+            *since <= now && residual.changes_at().is_none_or(|changes_at| now < changes_at)
+        };
+        if let Some((_, residual)) = residuals.get(asking).filter(holds) {
+            return residual.clone();
+        }
+        let residual = Arc::new(specialise(&self.directives, &self.world, &question(ctx, &self.world, asking)));
+        if residuals.len() >= ASKERS_MAX {
+            residuals.clear();
+        }
+        residuals.insert(asking.clone(), (now, residual.clone()));
+        residual
     }
 }

@@ -4,6 +4,7 @@
 //! together in the order that the receipts demand: check, decide, write, record, commit. It knows neither HTTP nor
 //! HTML nor SQL.
 
+mod agencies;
 mod answers;
 mod believe;
 mod check;
@@ -18,6 +19,7 @@ pub mod export;
 mod grounds;
 mod history;
 mod include;
+mod kept;
 mod leave;
 mod link;
 mod meta;

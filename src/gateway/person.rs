@@ -9,7 +9,7 @@ use crate::fhir::Resource;
 use super::Context;
 
 /// Who asks, or for whom it is asked, why and what for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Asking {
     pub partner: String,
     pub purposes: Vec<String>,

@@ -22,6 +22,7 @@ pub fn of(ctx: &Context, resource: &Resource, bucket: i64, origin: &str) -> Plac
         patients,
         rank: facts.rank().map_or(-1, i64::from),
         labels: facts.labels().iter().cloned().collect(),
+        facts: facts.columns(),
         entries,
     }
 }

@@ -2,23 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use crate::consent::{Atom, Condition, DefaultPolicy, Facts, Reach};
-use crate::partner::Kind;
+use crate::consent::{Atom, Condition, DefaultPolicy, Reach};
 use crate::store::{Fault, Stored};
 
-use super::grounds::{Grounds, default, rows_of};
+use super::grounds::{Grounds, default, grounds_as_known, grounds_of};
 use super::person::{is_control, is_directory};
 use super::{Asking, Context};
 
-/// Most resources that one reach names one by one, because SQL cannot carry what is permitted of a person's record;
-/// beyond it people are withheld, and the answer says so (rules.md 26).
+/// Most resources that one reach names one by one, because a statement cannot carry what is permitted of a person's
+/// record; beyond it people are withheld, and the answer says so (rules.md 26).
 const KEYS_MAX: usize = 4_000;
+/// Most tests that a statement carries for one person.
+const TESTS_MAX: usize = 400;
 
 /// The reach that needs no consent: what is a partner's own, and the directory.
 pub async fn own(ctx: &Context, partner: &str) -> Result<Reach, Fault> {
-    let partners = ctx.partners().await?;
-    let shelters = partners.iter().filter(|one| one.kind == Kind::VictimService).map(|one| one.id.clone());
-    Ok(Reach::of(partner, Vec::new(), false).masking(shelters.collect()))
+    Ok(Reach::of(partner, Vec::new(), false).masking(ctx.agencies().await?.shelters.clone()))
 }
 
 /// What the asker may see of some types, of one person or of everybody.
@@ -28,13 +27,42 @@ pub async fn reach(
     kinds: &[String],
     patient: Option<&str>,
 ) -> Result<(Reach, Grounds), Fault> {
+    reach_from(ctx, asking, kinds, patient, Known::Now).await
+}
+
+/// The same, of one person as last known: who searches with it asks afterwards whether the grounds
+/// [are current](Grounds::are_current). That is one statement where to ask before would be two, since what moves in
+/// between has to be seen as well.
+pub async fn reach_as_known(
+    ctx: &Context,
+    asking: &Asking,
+    kinds: &[String],
+    patient: Option<&str>,
+) -> Result<(Reach, Grounds), Fault> {
+    reach_from(ctx, asking, kinds, patient, Known::Lately).await
+}
+
+/// When what is known of a person was read.
+#[derive(Clone, Copy)]
+enum Known {
+    Now,
+    Lately,
+}
+
+async fn reach_from(
+    ctx: &Context,
+    asking: &Asking,
+    kinds: &[String],
+    patient: Option<&str>,
+    known: Known,
+) -> Result<(Reach, Grounds), Fault> {
     let decided: Vec<&str> =
         kinds.iter().map(String::as_str).filter(|kind| !is_directory(kind) && !is_control(kind)).collect();
     if decided.is_empty() {
-        return own_alone(ctx, asking, false).await;
+        return Ok((own(ctx, &asking.partner).await?, Grounds::none(ctx).await?));
     }
     match patient {
-        Some(patient) => about(ctx, asking, &decided, patient).await,
+        Some(patient) => about(ctx, asking, &decided, patient, known).await,
         None => reach_of_all(ctx, asking).await,
     }
 }
@@ -47,7 +75,7 @@ pub async fn reach_of_all(ctx: &Context, asking: &Asking) -> Result<(Reach, Grou
 
 /// What the asker may see of any type that names one person.
 pub async fn reach_of_one(ctx: &Context, asking: &Asking, patient: &str) -> Result<(Reach, Grounds), Fault> {
-    about(ctx, asking, &[], patient).await
+    about(ctx, asking, &[], patient, Known::Now).await
 }
 
 /// What the asker may see of any type, of these people and of the directory.
@@ -57,34 +85,42 @@ pub async fn reach_of(
     patients: Vec<String>,
     withheld: bool,
 ) -> Result<(Reach, Grounds), Fault> {
-    let rows = rows_of(ctx, &patients).await?;
-    if is_silent(ctx, &rows) {
-        return own_alone(ctx, asking, withheld).await;
-    }
-    share(ctx, asking, patients, rows, withheld).await
+    let grounds = grounds_of(ctx, &patients).await?;
+    share(ctx, asking, patients, grounds, withheld).await
 }
 
 /// What the asker may see of one person, in these types or, without any, in all.
-async fn about(ctx: &Context, asking: &Asking, kinds: &[&str], patient: &str) -> Result<(Reach, Grounds), Fault> {
-    let mut rows = ctx.store.grounds(patient).await?;
-    if is_silent(ctx, &rows) {
+async fn about(
+    ctx: &Context,
+    asking: &Asking,
+    kinds: &[&str],
+    patient: &str,
+    known: Known,
+) -> Result<(Reach, Grounds), Fault> {
+    let alone = vec![patient.to_string()];
+    let grounds = match known {
+        Known::Now => grounds_of(ctx, &alone).await?,
+        Known::Lately => grounds_as_known(ctx, &alone).await?,
+    };
+    if is_shut(ctx, &grounds) {
         // Everyone whom a resource names must permit (R11), and this one is named in all that is searched.
-        return own_alone(ctx, asking, false).await;
+        return Ok((own(ctx, &asking.partner).await?, grounds));
     }
     let beside = ctx.store.named_beside(kinds, patient, ctx.config.consent.people_max).await?;
-    rows.extend(rows_of(ctx, &beside).await?);
-    let patients = std::iter::once(patient.to_string()).chain(beside).collect();
-    share(ctx, asking, patients, rows, false).await
+    if beside.is_empty() {
+        return share(ctx, asking, alone, grounds, false).await;
+    }
+    let patients: Vec<String> = alone.into_iter().chain(beside).collect();
+    let grounds = match known {
+        Known::Now => grounds_of(ctx, &patients).await?,
+        Known::Lately => grounds_as_known(ctx, &patients).await?,
+    };
+    share(ctx, asking, patients, grounds, false).await
 }
 
 /// Under `deny`, where nobody has said anything there is nothing to work out, and nothing but one's own to see.
-fn is_silent(ctx: &Context, rows: &[Stored]) -> bool {
-    default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent")
-}
-
-async fn own_alone(ctx: &Context, asking: &Asking, withheld: bool) -> Result<(Reach, Grounds), Fault> {
-    let own = own(ctx, &asking.partner).await?;
-    Ok((own.over(Vec::new(), withheld), Grounds::build(ctx, &[], Vec::new())))
+fn is_shut(ctx: &Context, grounds: &Grounds) -> bool {
+    default(ctx) == DefaultPolicy::Deny && grounds.are_silent()
 }
 
 /// What each of these people permits.
@@ -92,17 +128,20 @@ async fn share(
     ctx: &Context,
     asking: &Asking,
     patients: Vec<String>,
-    rows: Vec<Stored>,
+    grounds: Grounds,
     mut withheld: bool,
 ) -> Result<(Reach, Grounds), Fault> {
     let own = own(ctx, &asking.partner).await?;
+    if is_shut(ctx, &grounds) {
+        return Ok((own.over(Vec::new(), withheld), grounds));
+    }
     let mut budget = KEYS_MAX;
-    let grounds = Grounds::build(ctx, &ctx.partners().await?, rows);
     let mut shares = Vec::new();
     for patient in patients {
-        let condition = match grounds.residual(ctx, asking, &patient).condition() {
+        let Some(residual) = grounds.residual(ctx, asking, &patient) else { continue };
+        let condition = match residual.condition() {
             Condition::Never => continue,
-            condition if condition.is_plain() => condition,
+            condition if is_carried(&grounds, &condition, &patient) => condition,
             _ => match worked_out(ctx, &grounds, asking, &patient, budget).await? {
                 Some(condition) => condition,
                 None => {
@@ -115,6 +154,12 @@ async fn share(
         shares.push((patient, condition));
     }
     Ok((own.over(shares, withheld), grounds))
+}
+
+/// Whether a statement can carry it: not where there are too many tests, nor where an author is asked for whom only a
+/// Provenance names, since that is no column of the row.
+fn is_carried(grounds: &Grounds, condition: &Condition, patient: &str) -> bool {
+    condition.tests() <= TESTS_MAX && !(condition.asks_for_authors() && grounds.names_authors(patient))
 }
 
 /// Whose consents may concern the asker, up to the bound; whether somebody was left out.
@@ -148,16 +193,15 @@ async fn worked_out(
     patient: &str,
     budget: usize,
 ) -> Result<Option<Condition>, Fault> {
+    let Some(residual) = grounds.residual(ctx, asking, patient) else { return Ok(None) };
     let rows = ctx.store.record_of(patient, budget + 1).await?;
     if rows.len() > budget {
         return Ok(None);
     }
-    let residual = grounds.residual(ctx, asking, patient);
     let mut keys = BTreeSet::new();
-    for resource in rows.iter().filter_map(Stored::resource) {
+    for resource in rows.iter().filter_map(Stored::as_resource) {
         // Of several people each one's share is asked by itself: the store wants all of them.
-        let facts = Facts::of(&resource, grounds.world_of(&resource));
-        if residual.decide(&facts).permits() {
+        if residual.decide(&grounds.facts(resource, patient)).permits() {
             keys.insert(resource.key());
         }
     }

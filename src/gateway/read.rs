@@ -5,7 +5,7 @@
 
 use crate::audit::{Disclosure, Record, Refusal};
 use crate::auth::Caller;
-use crate::consent::{Action, Decision, Reach, Released, by_right, release};
+use crate::consent::{Action, Decision, Released, by_right, release};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::reference::is_id;
 use crate::fhir::view::View;
@@ -139,13 +139,6 @@ pub(super) async fn look(
         record.refused.push(Refusal { key, patient: None, party: None, why: "unknown".to_string(), decision: None });
         return Ok(None);
     }
-    let own = reach::own(ctx, caller.partner()).await?;
-    if let Some(stored) = ctx.store.read(kind, id, &own).await? {
-        let why = if stored.belongs_to(caller.partner()) { "own" } else { "directory" };
-        let seen = Seen { stored, why, decision: None };
-        record.released.push(seen.disclosure(key));
-        return Ok(Some(seen));
-    }
     let refuse = |why: &str, stored: Option<&Stored>, decision: Option<&Decision>| Refusal {
         key: key.clone(),
         patient: stored.and_then(|stored| stored.patient.clone()),
@@ -153,30 +146,41 @@ pub(super) async fn look(
         why: why.to_string(),
         decision: decision.map(record::said),
     };
-    let judged = ctx.store.for_decision(kind, id).await?;
-    // A deletion is known to its own alone; control resources are opened by nobody's consent.
-    let open = judged.as_ref().filter(|stored| !stored.deleted && !person::is_control(kind));
-    let Some((stored, resource)) = open.and_then(|stored| Some((stored, stored.resource()?))) else {
-        record.refused.push(refuse(if judged.is_some() { "not-opened" } else { "unknown" }, judged.as_ref(), None));
+    // One look, whoever asks: the row, and the epoch at which it is decided.
+    let Some((stored, epoch)) = ctx.store.with_epoch(kind, id).await? else {
+        record.refused.push(refuse("unknown", None, None));
         return Ok(None);
     };
-    let asking = Asking::new(caller, Action::Access);
-    let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
+    let is_own = stored.belongs_to(caller.partner());
+    if is_own || is_open_directory(ctx, kind, &stored).await? {
+        let seen = Seen { stored, why: if is_own { "own" } else { "directory" }, decision: None };
+        record.released.push(seen.disclosure(key));
+        return Ok(Some(seen));
+    }
+    // A deletion is known to its own alone; neither control resources nor a shelter's entries are opened by consent.
+    let is_open = !stored.deleted && !person::is_control(kind) && !person::is_directory(kind);
+    let Some(resource) = stored.as_resource().filter(|_| is_open) else {
+        record.refused.push(refuse("not-opened", Some(&stored), None));
+        return Ok(None);
+    };
+    let patients = person::patients(resource);
+    let grounds = match (patients.as_slice(), epoch) {
+        ([_], Some(_)) => grounds::grounds_at(ctx, &patients, &[epoch]).await?,
+        _ => grounds::grounds_of(ctx, &patients).await?,
+    };
+    let decision = grounds.decide(ctx, &Asking::new(caller, Action::Access), resource);
     if !decision.permits() {
-        record.refused.push(refuse(decision.effect().name(), Some(stored), Some(&decision)));
+        record.refused.push(refuse(decision.effect().name(), Some(&stored), Some(&decision)));
         return Ok(None);
     }
-    let reach = Reach::of(caller.partner(), person::just(&resource), false);
-    let judged_version = stored.version;
-    let read = ctx.store.read(kind, id, &reach).await?;
-    let Some(stored) = read.filter(|stored| stored.version == judged_version) else {
-        // It changed between the two looks: what was decided is not what is there.
-        record.refused.push(refuse("changed", judged.as_ref(), None));
-        return Ok(None);
-    };
     let seen = Seen { stored, why: "consent", decision: Some(decision) };
     record.released.push(seen.disclosure(key));
     Ok(Some(seen))
+}
+
+/// Whether it is an entry of the directory that everyone reads (rules.md 2).
+async fn is_open_directory(ctx: &Context, kind: &str, stored: &Stored) -> Result<bool, Error> {
+    Ok(person::is_directory(kind) && !reach::own(ctx, "").await?.masks(kind, &stored.origin))
 }
 
 /// Whether the type exists here and the scopes cover it.

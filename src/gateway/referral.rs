@@ -66,7 +66,7 @@ impl Desk<'_> {
         let partner = self.partners.iter().find(|partner| partner.id == owner);
         let asking = Asking { partner: owner.clone(), purposes: purposes.to_vec(), action: Action::Disclose };
         let patients = person::patients(task);
-        let grounds = grounds::grounds_within(self.ctx, tx, self.partners, bucket, &patients).await?;
+        let grounds = grounds::grounds_within(self.ctx, tx, bucket, &patients).await?;
         let decision = grounds.decide(self.ctx, &asking, task);
         let changes_at = patients.iter().filter_map(|patient| grounds.changes_at(self.ctx, &asking, patient)).min();
         Ok(Some(Outlook {

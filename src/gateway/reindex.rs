@@ -13,7 +13,7 @@ use super::{Context, place};
 /// Resources of one transaction.
 const TOGETHER: usize = 500;
 /// Moves when `extract` makes other rows of the same parameters.
-const EXTRACTION: &str = "3";
+const EXTRACTION: &str = "4";
 
 /// How many resources were rewritten; none, where the rows were made by the parameters of today.
 ///

@@ -82,32 +82,61 @@ pub async fn search(ctx: &Context, caller: &Caller, request: &Request, asked: &S
     let after = query.page.as_deref().map(|sealed| open_page(ctx, caller, sealed, &query.order)).transpose()?;
 
     let asking = Asking::new(caller, Action::Access);
-    let (reach, grounds) = reach::reach(ctx, &asking, &kinds(ctx, caller, &query), query.patient()).await?;
-    bounded(&query, &reach)?;
-    let page = if query.only_total { None } else { Some(ctx.store.search(&query, &reach, after.as_ref()).await?) };
-    let total = total(ctx, &query, &reach, page.as_ref()).await?;
+    let kinds = kinds(ctx, caller, &query);
+    for tried in 0..TRIES {
+        let (reach, grounds) = match tried {
+            0 => reach::reach_as_known(ctx, &asking, &kinds, query.patient()).await?,
+            _ => reach::reach(ctx, &asking, &kinds, query.patient()).await?,
+        };
+        let sight = Sight { ctx, caller, asking: asking.clone(), reach, grounds, view: query.view.clone() };
+        let mut record = record::start(ctx, caller, request, "search-type", path.clone());
+        record.parameters = asked.pairs.iter().map(|(name, _)| name.clone()).collect();
+        record.patient = query.patient().map(str::to_string);
+        let looked = look(&sight, &query, after.as_ref(), &mut record).await?;
+        // What is known of everybody was asked for before the rows were, of one person after.
+        if query.patient().is_none() || sight.grounds.are_current(ctx).await? {
+            record::keep(ctx, &record).await?;
+            let Looked { matches, included, total, next, warnings } = looked;
+            return Ok(Found { path, matches, included, total, next, applied: query.applied, warnings });
+        }
+    }
+    let text = "the person's consents are changing while this search looks at them: try again";
+    Err(Error::one(No::Conflict, Issue::error("conflict", "conflict", text)))
+}
 
-    let mut record = record::start(ctx, caller, request, "search-type", path.clone());
-    record.parameters = asked.pairs.iter().map(|(name, _)| name.clone()).collect();
-    record.patient = query.patient().map(str::to_string);
-    let sight = Sight { ctx, caller, asking, reach, grounds, view: query.view.clone() };
+/// How often a search is made again because what decides about its person has moved meanwhile.
+const TRIES: usize = 5;
+
+/// What one look found, before it is known that it still holds.
+struct Looked {
+    matches: Vec<Row>,
+    included: Vec<Row>,
+    total: Option<i64>,
+    next: Option<String>,
+    warnings: Vec<Issue>,
+}
+
+async fn look(sight: &Sight<'_>, query: &Query, after: Option<&After>, record: &mut Record) -> Result<Looked, Error> {
+    let Sight { ctx, caller, reach, .. } = sight;
+    bounded(query, reach)?;
+    let page = if query.only_total { None } else { Some(ctx.store.search(query, reach, after).await?) };
+    let total = total(ctx, query, reach, page.as_ref()).await?;
     let mut warnings = query.warnings.clone();
     let (mut matches, mut included, mut next) = (Vec::new(), Vec::new(), None);
     if let Some(page) = page {
         next = page.next.and_then(|after| ctx.keys.seal(caller.partner(), &after.text()));
         if !query.includes.is_empty() {
-            let along = include::along(&sight, &query, &page.rows).await?;
+            let along = include::along(sight, query, &page.rows).await?;
             warnings.extend(along.warning);
-            included = along.rows.into_iter().filter_map(|stored| sight.let_out(stored, &mut record)).collect();
+            included = along.rows.into_iter().filter_map(|stored| sight.let_out(stored, record)).collect();
         }
-        matches = page.rows.into_iter().filter_map(|stored| sight.let_out(stored, &mut record)).collect();
+        matches = page.rows.into_iter().filter_map(|stored| sight.let_out(stored, record)).collect();
     }
-    record::keep(ctx, &record).await?;
-    if sight.reach.withheld() {
+    if reach.withheld() {
         let text = "more people than are looked at in one search have consents that may concern you; name a patient to see theirs";
         warnings.push(Issue::warning("incomplete", "people-withheld", text));
     }
-    Ok(Found { path, matches, included, total, next, applied: query.applied, warnings })
+    Ok(Looked { matches, included, total, next, warnings })
 }
 
 /// The query, and where behind the base it was asked.

@@ -1,7 +1,8 @@
 //! A reach as a condition on rows: what a caller may not see does not exist for the statement that counts, sorts
 //! and pages.
 
-use crate::consent::{Atom, Condition, DIRECTORY, Reach, is_directory};
+use crate::consent::{Atom, Columns, Condition, DIRECTORY, Reach, is_directory};
+use crate::fhir::{Instant, Interval, Zone};
 
 use super::sql::Sql;
 
@@ -41,16 +42,9 @@ pub(super) fn visible(sql: Sql, within: &Reach, kind: &str) -> Sql {
     people(sql, within, Who::Further).push(")))")
 }
 
-/// One alternative for each distinct condition, so that a thousand people with the same consent are one list.
+/// One alternative for each distinct condition.
 fn people(sql: Sql, within: &Reach, who: Who) -> Sql {
-    let mut groups: Vec<(&Condition, Vec<&str>)> = Vec::new();
-    for (patient, condition) in within.people() {
-        match groups.iter_mut().find(|(known, _)| *known == condition) {
-            Some((_, patients)) => patients.push(patient),
-            None => groups.push((condition, vec![patient])),
-        }
-    }
-    sql.any(groups, |sql, (condition, patients)| {
+    sql.any(within.by_condition(), |sql, (condition, patients)| {
         let sql = sql.push(match who {
             Who::First => "(r.patient IN (",
             Who::Further => "(f.patient IN (",
@@ -87,9 +81,44 @@ fn test(sql: Sql, atom: &Atom) -> Sql {
             sql.push("r.origin IN (").bind_list(partners).push(")")
         }
         Atom::Key(keys) => sql.push("r.kind || '/' || r.id IN (").bind_list(keys.iter().map(String::as_str)).push(")"),
-        // `gateway` turns every condition that is not plain into keys; one that slips through opens nothing.
-        _ => sql.push("1 = 0"),
+        Atom::Profile(profiles) => sql.any(profiles, |sql, url| fact(sql, Columns::PROFILE, url, "")),
+        Atom::Code { codes, anywhere } => {
+            let mark = if *anywhere { Columns::CODE } else { Columns::CONCEPT };
+            sql.any(codes, |sql, (system, code)| fact(sql, mark, system, code))
+        }
+        Atom::RefersTo(keys) => sql.any(keys, |sql, key| fact(sql, Columns::REFERENCE, key, "")),
+        Atom::AuthoredBy { names, or_nobody } => {
+            let named = names.iter().map(|name| (Columns::AUTHOR, name.as_str()));
+            let nobody = or_nobody.then_some((Columns::NOBODY, ""));
+            sql.any(named.chain(nobody), |sql, (mark, name)| fact(sql, mark, name, ""))
+        }
+        Atom::Time { interval, zone, inside } => time(sql, *interval, zone, *inside),
     }
+}
+
+fn fact(sql: Sql, mark: char, first: &str, second: &str) -> Sql {
+    sql.push("instr(r.facts, ").bind(Columns::sought(mark, first, second)).push(") > 0")
+}
+
+/// Its own time lies inside, or there is none or it at least touches (R3, R5).
+fn time(sql: Sql, interval: Interval, zone: &Zone, inside: bool) -> Sql {
+    let side = |sql: Sql, is_local: &'static str, is_moment: &'static str, at: Instant| {
+        let sql = sql.push("(r.time_form ").push(is_local).bind(zone.wall(at).0);
+        sql.push(" OR r.time_form ").push(is_moment).bind(at.0).push(")")
+    };
+    let Interval { start, end } = interval;
+    if inside {
+        let sql = side(
+            sql.push("(r.time_form >= 4 AND "),
+            "IN (5, 7) AND r.time_start >= ",
+            "IN (4, 6) AND r.time_start >= ",
+            start,
+        );
+        return side(sql.push(" AND "), "IN (6, 7) AND r.time_end <= ", "IN (4, 5) AND r.time_end <= ", end).push(")");
+    }
+    let sql =
+        side(sql.push("(r.time_form < 4 OR ("), "IN (5, 7) AND r.time_start < ", "IN (4, 6) AND r.time_start < ", end);
+    side(sql.push(" AND "), "IN (6, 7) AND r.time_end > ", "IN (4, 5) AND r.time_end > ", start).push("))")
 }
 
 /// As [`visible`], for rows `r` of any of these kinds.

@@ -2,14 +2,14 @@
 
 use std::sync::OnceLock;
 
-use crate::consent::{Reach, Right};
+use crate::consent::{Columns, Reach, Right};
 use crate::fhir::search::Entry;
 use crate::fhir::{Instant, Resource};
 use crate::profile::Valid;
 
 use super::bucket::bucket_in;
 use super::db::Row;
-use super::sql::Sql;
+use super::sql::{Bind, Sql};
 use super::{Fault, Store, Tx, index, reach};
 
 /// A row as it is stored.
@@ -44,11 +44,18 @@ pub struct Place {
     pub rank: i64,
     /// Security labels as (system, code).
     pub labels: Vec<(String, String)>,
+    /// What else consent may ask for.
+    pub facts: Columns,
     pub entries: Vec<Entry>,
 }
 
 const COLUMNS: &str =
     "r.bucket, r.kind, r.id, r.version, r.updated_at, r.deleted, r.origin, r.holder, r.patient, r.body";
+
+/// How many they are.
+const COLUMNS_COUNT: usize = 10;
+/// People whose epochs one statement asks for: a compound has a bound on SQLite.
+const EPOCHS_CHUNK: usize = 200;
 
 impl Stored {
     pub(super) fn columns() -> &'static str {
@@ -92,6 +99,26 @@ impl Stored {
     }
 }
 
+impl Place {
+    /// `facts`, `time_start`, `time_end` and `time_form`, as migration 0005 has them.
+    fn fact_columns(&self) -> [Bind; 4] {
+        let Columns { lines, time } = &self.facts;
+        let local = |is_local: bool, bit: i64| if is_local { bit } else { 0 };
+        let (start, end, form) = time.map_or((0, 0, 0), |time| {
+            let form = 4 + local(time.start_is_local, 1) + local(time.end_is_local, 2);
+            (time.interval.start.0, time.interval.end.0, form)
+        });
+        [lines.as_str().into(), start.into(), end.into(), form.into()]
+    }
+
+    /// `facts = ?, …`, for an UPDATE.
+    pub(super) fn set_facts(&self, sql: Sql) -> Sql {
+        let [lines, start, end, form] = self.fact_columns();
+        let sql = sql.push("facts = ").bind(lines).push(", time_start = ").bind(start);
+        sql.push(", time_end = ").bind(end).push(", time_form = ").bind(form)
+    }
+}
+
 impl Store {
     /// The bucket of an id, as the id or the look-up table says it.
     pub async fn bucket_of(&self, kind: &str, id: &str) -> Result<Option<i64>, Fault> {
@@ -124,6 +151,36 @@ impl Store {
     /// The current version whoever asks. For decisions alone: what comes of it is read again within a reach.
     pub async fn for_decision(&self, kind: &str, id: &str) -> Result<Option<Stored>, Fault> {
         Ok(self.db.fetch(one(kind, id)).await?.into_iter().next().map(Stored::of))
+    }
+
+    /// As [`Store::for_decision`], with the epoch of the patient whom it names first, where that one lives in its
+    /// bucket: what was decided at that epoch holds for this version.
+    pub async fn with_epoch(&self, kind: &str, id: &str) -> Result<Option<(Stored, Option<i64>)>, Fault> {
+        const EPOCH: &str = ", (SELECT e.epoch FROM epoch e WHERE e.bucket = r.bucket AND e.patient = r.patient)";
+        let sql = located(Sql::new("SELECT ").push(COLUMNS).push(EPOCH), kind, id);
+        let row = self.db.fetch(sql).await?.into_iter().next();
+        Ok(row.map(|row| {
+            let epoch = row.maybe_int(COLUMNS_COUNT);
+            (Stored::of(row), epoch)
+        }))
+    }
+
+    /// The epochs of these patients; `None` for who has none.
+    pub async fn epochs(&self, patients: &[String]) -> Result<Vec<Option<i64>>, Fault> {
+        let mut found = Vec::with_capacity(patients.len());
+        for chunk in patients.chunks(EPOCHS_CHUNK) {
+            let mut sql = Sql::default();
+            for (at, patient) in chunk.iter().enumerate() {
+                // PostgreSQL has to be told of what type a value is that nothing is compared with.
+                sql = sql.push(if at == 0 { "SELECT CAST(" } else { " UNION ALL SELECT CAST(" }).bind(at as i64);
+                sql =
+                    home_of(sql.push(" AS BIGINT) AS place, (SELECT e.epoch FROM epoch e WHERE e.bucket = "), patient);
+                sql = sql.push(" AND e.patient = ").bind(patient.as_str()).push(")");
+            }
+            let mut rows = self.db.fetch(sql.push(" ORDER BY place")).await?;
+            found.extend(rows.drain(..).map(|row| row.maybe_int(1)));
+        }
+        Ok(found)
     }
 
     /// What decisions about a person read: Consents and what they point at, in the order recorded. For decisions
@@ -206,7 +263,7 @@ impl Tx {
                     }
                 }
                 let sql = Sql::new(
-                    "INSERT INTO resource (bucket, kind, id, version, updated_at, deleted, origin, holder, patient, rank, body) VALUES (",
+                    "INSERT INTO resource (bucket, kind, id, version, updated_at, deleted, origin, holder, patient, rank, body, facts, time_start, time_end, time_form) VALUES (",
                 )
                 .bind(place.bucket)
                 .push(", ")
@@ -227,7 +284,8 @@ impl Tx {
                 .bind(place.rank)
                 .push(", ")
                 .bind(body)
-                .push(") ON CONFLICT (bucket, kind, id) DO NOTHING");
+                .push(", ");
+                let sql = sql.bind_list(place.fact_columns()).push(") ON CONFLICT (bucket, kind, id) DO NOTHING");
                 let written = self.inner.execute(sql).await?;
                 if written == 1 {
                     index::write(&mut self.inner, key, place).await?;
@@ -247,7 +305,9 @@ impl Tx {
                     .push(", rank = ")
                     .bind(place.rank)
                     .push(", body = ")
-                    .bind(body);
+                    .bind(body)
+                    .push(", ");
+                let sql = place.set_facts(sql);
                 let changed = self.inner.execute(same_version(sql, place.bucket, kind, id, seen)).await?;
                 if changed == 1 {
                     index::rewrite(&mut self.inner, key, place).await?;
@@ -332,7 +392,11 @@ fn home_of(sql: Sql, patient: &str) -> Sql {
 
 /// One resource by its id, wherever it lives: in the bucket that its id carries, or where the table says.
 fn one(kind: &str, id: &str) -> Sql {
-    let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM resource r WHERE r.bucket IN (");
+    located(Sql::new("SELECT ").push(COLUMNS), kind, id)
+}
+
+fn located(sql: Sql, kind: &str, id: &str) -> Sql {
+    let sql = sql.push(" FROM resource r WHERE r.bucket IN (");
     let sql = sql.bind(bucket_in(id).unwrap_or(-1)).push(", (");
     lookup(sql, kind, id).push(")) AND r.kind = ").bind(kind).push(" AND r.id = ").bind(id)
 }

@@ -30,7 +30,7 @@ impl Tx {
     /// Writes the rows beside a resource anew. `false`: it is another version by now.
     pub async fn reindex(&mut self, stored: &Stored, place: &Place) -> Result<bool, Fault> {
         // An update of the row itself holds it against whoever writes a new version.
-        let sql = Sql::new("UPDATE resource SET rank = ").bind(place.rank);
+        let sql = place.set_facts(Sql::new("UPDATE resource SET rank = ").bind(place.rank).push(", "));
         let sql = sql.push(" WHERE bucket = ").bind(stored.bucket).push(" AND kind = ").bind(stored.kind.as_str());
         let sql = sql.push(" AND id = ").bind(stored.id.as_str()).push(" AND version = ").bind(stored.version);
         if self.inner.execute(sql).await? != 1 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use handoff::config::Config;
-use handoff::consent::{Atom, Condition, Reach};
+use handoff::consent::{Atom, Condition, Facts, Reach, World};
 use handoff::fhir::search::Query;
 use handoff::fhir::search::query::Reading;
 use handoff::fhir::search::{Fact, Params, extract};
@@ -111,6 +111,7 @@ impl Exchange {
             patients: vec![patient.to_string()],
             rank: -1,
             labels: vec![],
+            facts: Facts::of(valid.resource(), &World::default()).columns(),
             entries: extract::entries(&self.params, valid.resource(), &Zone::utc()),
         };
         (valid, place)
