@@ -76,10 +76,11 @@ pub async fn serve(ctx: Arc<Context>, listener: TcpListener) -> Result<(), Strin
     let (stop, stopped) = watch::channel(false);
     let sending = tokio::spawn(delivery::work(ctx.clone(), courier, stopped.clone()));
     let ticking = tokio::spawn(tick(ctx.clone(), stopped.clone()));
-    let exporting = tokio::spawn(export(ctx.clone(), stopped));
+    let exporting = tokio::spawn(export(ctx.clone(), stopped.clone()));
+    let granting = tokio::spawn(grant(ctx.clone(), stopped));
     let served = axum::serve(listener, app(&ctx)).with_graceful_shutdown(asked_to_stop()).await;
     stop.send_replace(true);
-    let _ = tokio::join!(sending, ticking, exporting);
+    let _ = tokio::join!(sending, ticking, exporting, granting);
     // What the last requests wrote gets its numbers too.
     gateway::number(&ctx).await.map_err(|fault| fault.to_string())?;
     served.map_err(|error| error.to_string())
@@ -113,6 +114,21 @@ async fn export(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
             tracing::warn!(?error, "an export did not get on this time");
         }
         let rest = if listed.is_ok_and(|pages| pages > 0) { Duration::ZERO } else { TICK };
+        tokio::select! {
+            _ = tokio::time::sleep(rest) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+/// Goes on writing what people permit to who asks about everybody.
+async fn grant(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let granted = gateway::go_on_granting(&ctx).await;
+        if let Err(fault) = &granted {
+            tracing::warn!(cause = %fault, "grants were not written this time");
+        }
+        let rest = if granted.unwrap_or(false) { Duration::ZERO } else { TICK };
         tokio::select! {
             _ = tokio::time::sleep(rest) => {}
             _ = stop.changed() => return,

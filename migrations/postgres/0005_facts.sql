@@ -8,3 +8,38 @@ ALTER TABLE resource ADD COLUMN time_form BIGINT NOT NULL DEFAULT 0;
 
 -- SQLite's name for it.
 CREATE FUNCTION instr(text, text) RETURNS integer AS 'SELECT strpos($1, $2)' LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE;
+
+-- Who has asked about everybody: a partner with purposes and an action, under the agencies and rules of a time. What
+-- each person permits to it is kept beside it from then on. reached says how far the people were walked; '' is not
+-- begun, '.' is all.
+CREATE TABLE asker (
+    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    partner     TEXT COLLATE "C" NOT NULL,
+    purposes    TEXT COLLATE "C" NOT NULL,
+    action      TEXT COLLATE "C" NOT NULL,
+    agencies    TEXT COLLATE "C" NOT NULL,
+    reached     TEXT COLLATE "C" NOT NULL,
+    asked_at    BIGINT NOT NULL
+);
+
+-- The conditions that people share, as an asker meets them.
+CREATE TABLE shape (
+    asker       TEXT COLLATE "C" NOT NULL,
+    id          TEXT COLLATE "C" NOT NULL,
+    body        TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (asker, id)
+);
+
+-- What one person permits to an asker: a shape, until an instant, at an epoch. A row whose person's epoch has moved
+-- counts for nothing. until 0 is a person whose condition nobody shares: it is worked out when it is asked. By
+-- patient, since a row of the record may name people of several buckets; a view that can be made anew at any time.
+CREATE TABLE granted (
+    patient     TEXT COLLATE "C" NOT NULL,
+    asker       TEXT COLLATE "C" NOT NULL,
+    bucket      BIGINT NOT NULL,
+    epoch       BIGINT NOT NULL,
+    shape       TEXT COLLATE "C" NOT NULL,
+    until       BIGINT NOT NULL,
+    PRIMARY KEY (patient, asker)
+);
+CREATE INDEX granted_due ON granted (asker, until, patient);

@@ -3,6 +3,7 @@
 //! The store adds what needs no consent: the partner's own data, and the directory.
 
 use super::condition::Condition;
+use crate::fhir::Instant;
 
 /// A partner's reach over the people of one request.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +12,17 @@ pub struct Reach {
     people: Vec<(String, Condition)>,
     withheld: bool,
     masked: Vec<String>,
+    granted: Option<Granted>,
+}
+
+/// What is permitted to one asker of everybody whose conditions others share, as rows of the store say it: who has
+/// which of these conditions, and until when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Granted {
+    pub asker: String,
+    pub at: Instant,
+    /// By name; those that permit nothing aside.
+    pub shapes: Vec<(String, Condition)>,
 }
 
 impl Reach {
@@ -18,7 +30,7 @@ impl Reach {
     /// says that there were more people than could be asked.
     pub fn of(partner: &str, people: Vec<(String, Condition)>, withheld: bool) -> Reach {
         let people = people.into_iter().filter(|(_, condition)| *condition != Condition::Never).collect();
-        Reach { partner: partner.to_string(), people, withheld, masked: Vec::new() }
+        Reach { partner: partner.to_string(), people, withheld, masked: Vec::new(), granted: None }
     }
 
     /// The same, over these people.
@@ -33,6 +45,21 @@ impl Reach {
     #[must_use]
     pub fn masking(self, partners: Vec<String>) -> Reach {
         Reach { masked: partners.into_iter().filter(|partner| *partner != self.partner).collect(), ..self }
+    }
+
+    /// The same, with what rows of the store grant.
+    #[must_use]
+    pub fn granting(self, granted: Granted) -> Reach {
+        Reach { granted: Some(granted).filter(|granted| !granted.shapes.is_empty()), ..self }
+    }
+
+    pub fn granted(&self) -> Option<&Granted> {
+        self.granted.as_ref()
+    }
+
+    /// Whether consent opens nothing.
+    pub fn is_own_alone(&self) -> bool {
+        self.people.is_empty() && self.granted.is_none()
     }
 
     /// Partners whose directory entries, their Organization aside, are hidden.
@@ -57,7 +84,8 @@ impl Reach {
     /// How much a statement has to say of these people: each of them, and each test of those conditions that differ.
     pub fn weight(&self) -> usize {
         let differing: usize = self.by_condition().iter().map(|(condition, _)| condition.tests()).sum();
-        self.people.len() + differing
+        let granted = self.granted.iter().flat_map(|granted| &granted.shapes);
+        self.people.len() + differing + granted.map(|(_, condition)| 1 + condition.tests()).sum::<usize>()
     }
 
     /// The people of each distinct condition, so that a thousand with the same consent are one list.

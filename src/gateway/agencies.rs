@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 use crate::consent::World;
 use crate::partner::{Kind, Partner};
 
@@ -15,6 +17,7 @@ pub struct Agencies {
     pub shelters: Vec<String>,
     /// The documents that they were read from: equal documents are equal agencies.
     documents: Vec<String>,
+    fingerprint: String,
 }
 
 impl Agencies {
@@ -25,11 +28,22 @@ impl Agencies {
             shelters: shelters.collect(),
             world: Arc::new(World::new(partners.iter().map(Partner::organization).collect())),
             partners: Arc::new(partners),
+            fingerprint: fingerprint(&documents),
             documents,
         }
+    }
+
+    /// One text for the whole of them.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     pub fn is_of(&self, documents: &[String]) -> bool {
         self.documents == documents
     }
+}
+
+fn fingerprint(documents: &[String]) -> String {
+    let hash = digest(&SHA256, documents.join("\n").as_bytes());
+    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

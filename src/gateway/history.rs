@@ -60,7 +60,7 @@ pub async fn history(
 
     let asking = Asking::new(caller, Action::Access);
     let (reach, one) = match of {
-        Of::Exchange => (reach::reach_of_all(ctx, &asking).await?.0, None),
+        Of::Exchange => (reach::reach_of_all(ctx, &asking).await?, None),
         Of::Type(kind) => (reach::reach(ctx, &asking, &[kind.to_string()], None).await?.0, None),
         Of::One(kind, id) => match one(ctx, caller, kind, id, &mut record).await? {
             Some((reach, stored)) => (reach, Some(stored)),

@@ -16,6 +16,7 @@ pub mod enroll;
 mod error;
 mod everything;
 pub mod export;
+mod grants;
 mod grounds;
 mod history;
 mod include;
@@ -47,6 +48,7 @@ pub use everything::{Everything, everything};
 pub use export::{
     ExportFile, ExportOf, ExportStatus, Manifest, cancel_export, export_file, export_status, start_export,
 };
+pub use grants::go_on_granting;
 pub use history::{Of as HistoryOf, Versions, history};
 pub use meta::{change_meta, meta_of};
 pub use person::Asking;

@@ -7,7 +7,7 @@ use crate::store::{Fault, Stored};
 
 use super::grounds::{Grounds, default, grounds_as_known, grounds_of};
 use super::person::{is_control, is_directory};
-use super::{Asking, Context};
+use super::{Asking, Context, grants};
 
 /// Most resources that one reach names one by one, because a statement cannot carry what is permitted of a person's
 /// record; beyond it people are withheld, and the answer says so (rules.md 26).
@@ -63,14 +63,22 @@ async fn reach_from(
     }
     match patient {
         Some(patient) => about(ctx, asking, &decided, patient, known).await,
-        None => reach_of_all(ctx, asking).await,
+        None => Ok((reach_of_all(ctx, asking).await?, Grounds::none(ctx).await?)),
     }
 }
 
-/// What the asker may see of any type, of everybody.
-pub async fn reach_of_all(ctx: &Context, asking: &Asking) -> Result<(Reach, Grounds), Fault> {
-    let (patients, withheld) = people(ctx, asking).await?;
-    reach_of(ctx, asking, patients, withheld).await
+/// What the asker may see of any type, of everybody: as rows say it or, while those are being written, of as many
+/// people as are looked at in one search. The grounds are nobody's: who is found is decided when it is found.
+pub async fn reach_of_all(ctx: &Context, asking: &Asking) -> Result<Reach, Fault> {
+    if let Some(everybody) = grants::everybody(ctx, asking).await? {
+        let (reach, _) = reach_of(ctx, asking, everybody.particular, everybody.withheld).await?;
+        return Ok(reach.granting(everybody.granted));
+    }
+    let bound = ctx.config.consent.people_max;
+    let mut patients = concerned(ctx, &asking.partner, "", bound + 1).await?;
+    let withheld = patients.len() > bound;
+    patients.truncate(bound);
+    Ok(reach_of(ctx, asking, patients, withheld).await?.0)
 }
 
 /// What the asker may see of any type that names one person.
@@ -162,26 +170,21 @@ fn is_carried(grounds: &Grounds, condition: &Condition, patient: &str) -> bool {
     condition.tests() <= TESTS_MAX && !(condition.asks_for_authors() && grounds.names_authors(patient))
 }
 
-/// Whose consents may concern the asker, up to the bound; whether somebody was left out.
-async fn people(ctx: &Context, asking: &Asking) -> Result<(Vec<String>, bool), Fault> {
-    let bound = ctx.config.consent.people_max;
-    let mut recipients = vec!["*".to_string(), asking.partner.clone()];
+/// The people behind an id whose consents may concern a partner.
+pub async fn concerned(ctx: &Context, partner: &str, behind: &str, limit: usize) -> Result<Vec<String>, Fault> {
+    // Under an opened default, who filed no consent at all is concerned too.
+    if default(ctx) != DefaultPolicy::Deny {
+        return ctx.store.people(behind, limit).await;
+    }
+    let mut recipients = vec!["*".to_string(), partner.to_string()];
     let partners = ctx.partners().await?;
     let parent = |id: &str| partners.iter().find(|one| one.id == id).and_then(|one| one.part_of.clone());
-    let mut next = parent(&asking.partner);
+    let mut next = parent(partner);
     while let Some(id) = next.filter(|id| !recipients.contains(id)) {
         next = parent(&id);
         recipients.push(id);
     }
-    // Under an opened default, who filed no consent at all is concerned too.
-    let mut patients = if default(ctx) != DefaultPolicy::Deny {
-        ctx.store.people(bound + 1).await?
-    } else {
-        ctx.store.people_who_name(&recipients, bound + 1).await?
-    };
-    let withheld = patients.len() > bound;
-    patients.truncate(bound);
-    Ok((patients, withheld))
+    ctx.store.people_who_name(&recipients, behind, limit).await
 }
 
 /// A condition that SQL cannot carry, as the list of what it permits of this person's record.

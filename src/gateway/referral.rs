@@ -334,7 +334,7 @@ async fn recheck_one(ctx: &Context, request: &Request, referral: Referral) -> Re
     let bucket = referral.bucket;
     if let Some(patient) = &referral.patient {
         let home = tx.bucket_of("Patient", patient).await?.unwrap_or(bucket);
-        tx.move_epoch(home, patient).await?;
+        tx.hold_epoch(home, patient).await?;
     }
     desk.reconsider(&mut tx, vec![referral], &mut record).await?;
     if !record.released.is_empty() || !record.refused.is_empty() {

@@ -14,7 +14,7 @@ use crate::store::{After, Page, Stored};
 use super::grounds::Grounds;
 use super::leave::{Leaving, leaving};
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, include, person, reach, read};
+use super::{Asking, Context, Error, No, grounds, include, person, reach, read};
 
 /// What is searched.
 #[derive(Clone, Copy, Debug)]
@@ -88,11 +88,11 @@ pub async fn search(ctx: &Context, caller: &Caller, request: &Request, asked: &S
             0 => reach::reach_as_known(ctx, &asking, &kinds, query.patient()).await?,
             _ => reach::reach(ctx, &asking, &kinds, query.patient()).await?,
         };
-        let sight = Sight { ctx, caller, asking: asking.clone(), reach, grounds, view: query.view.clone() };
+        let mut sight = Sight { ctx, caller, asking: asking.clone(), reach, grounds, view: query.view.clone() };
         let mut record = record::start(ctx, caller, request, "search-type", path.clone());
         record.parameters = asked.pairs.iter().map(|(name, _)| name.clone()).collect();
         record.patient = query.patient().map(str::to_string);
-        let looked = look(&sight, &query, after.as_ref(), &mut record).await?;
+        let looked = look(&mut sight, &query, after.as_ref(), &mut record).await?;
         // What is known of everybody was asked for before the rows were, of one person after.
         if query.patient().is_none() || sight.grounds.are_current(ctx).await? {
             record::keep(ctx, &record).await?;
@@ -116,23 +116,36 @@ struct Looked {
     warnings: Vec<Issue>,
 }
 
-async fn look(sight: &Sight<'_>, query: &Query, after: Option<&After>, record: &mut Record) -> Result<Looked, Error> {
-    let Sight { ctx, caller, reach, .. } = sight;
-    bounded(query, reach)?;
-    let page = if query.only_total { None } else { Some(ctx.store.search(query, reach, after).await?) };
-    let total = total(ctx, query, reach, page.as_ref()).await?;
+async fn look(
+    sight: &mut Sight<'_>,
+    query: &Query,
+    after: Option<&After>,
+    record: &mut Record,
+) -> Result<Looked, Error> {
+    bounded(query, &sight.reach)?;
+    let (ctx, caller) = (sight.ctx, sight.caller);
+    let page = if query.only_total { None } else { Some(ctx.store.search(query, &sight.reach, after).await?) };
+    let total = total(ctx, query, &sight.reach, page.as_ref()).await?;
     let mut warnings = query.warnings.clone();
     let (mut matches, mut included, mut next) = (Vec::new(), Vec::new(), None);
     if let Some(page) = page {
         next = page.next.and_then(|after| ctx.keys.seal(caller.partner(), &after.text()));
+        let mut along = Vec::new();
         if !query.includes.is_empty() {
-            let along = include::along(sight, query, &page.rows).await?;
-            warnings.extend(along.warning);
-            included = along.rows.into_iter().filter_map(|stored| sight.let_out(stored, record)).collect();
+            let found = include::along(sight, query, &page.rows).await?;
+            warnings.extend(found.warning);
+            along = found.rows;
         }
+        if query.patient().is_none() {
+            let of_others = page.rows.iter().chain(&along).filter(|row| !sight.is_by_right(row));
+            let named: BTreeSet<String> =
+                of_others.filter_map(Stored::as_resource).flat_map(person::patients).collect();
+            sight.grounds = grounds::grounds_of(ctx, &named.into_iter().collect::<Vec<_>>()).await?;
+        }
+        included = along.into_iter().filter_map(|stored| sight.let_out(stored, record)).collect();
         matches = page.rows.into_iter().filter_map(|stored| sight.let_out(stored, record)).collect();
     }
-    if reach.withheld() {
+    if sight.reach.withheld() {
         let text = "more people than are looked at in one search have consents that may concern you; name a patient to see theirs";
         warnings.push(Issue::warning("incomplete", "people-withheld", text));
     }
@@ -217,10 +230,14 @@ fn kinds(ctx: &Context, caller: &Caller, query: &Query) -> Vec<String> {
 }
 
 impl Sight<'_> {
+    fn is_by_right(&self, stored: &Stored) -> bool {
+        stored.belongs_to(self.caller.partner()) || person::is_directory(&stored.kind)
+    }
+
     /// A row as this caller sees it, noted as released; `None` where the filter and the decision disagree.
     fn let_out(&self, stored: Stored, record: &mut Record) -> Option<Row> {
         let (partner, kind) = (self.caller.partner(), stored.kind.clone());
-        let decided = if stored.belongs_to(partner) || person::is_directory(&kind) {
+        let decided = if self.is_by_right(&stored) {
             None
         } else {
             let resource = stored.resource()?;

@@ -23,7 +23,7 @@ use super::link::link;
 use super::plan::{Planned, judge, plan};
 use super::record::{self, Request};
 use super::referral::{self, Desk};
-use super::{Context, Error, No, person, place};
+use super::{Context, Error, No, grants, person, place};
 
 /// One thing to be done.
 #[derive(Debug)]
@@ -195,8 +195,11 @@ async fn once(
         return Err(Error::one(No::Conflict, Issue::error("conflict", "conflict", text)));
     }
     // In one order for everybody, so that no two wait for each other.
-    for (home, patient) in decided_about(&mut tx, &planned).await? {
-        tx.move_epoch(home, &patient).await?;
+    let moving = people(&mut tx, planned.iter().filter(|one| is_decisive(one))).await?;
+    for one in decided_about(&mut tx, &planned).await? {
+        let moves = moving.contains(&one);
+        let (home, patient) = one;
+        if moves { tx.move_epoch(home, &patient).await? } else { tx.hold_epoch(home, &patient).await? }
     }
     // Tasks last: what decides about them may come in the same Bundle.
     let (tasks, others): (Vec<_>, Vec<_>) =
@@ -212,6 +215,7 @@ async fn once(
     for (home, patient) in people(&mut tx, planned.iter().filter(|one| is_decisive(one))).await? {
         let open = tx.open_referrals(home, &patient).await?;
         desk.reconsider(&mut tx, open, &mut record).await?;
+        grants::renew_all(ctx, &mut tx, &patient).await?;
     }
     let bucket = planned.first().map(|one| one.bucket);
     tx.record(&record::row(&record, bucket)).await?;

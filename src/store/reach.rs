@@ -1,7 +1,7 @@
 //! A reach as a condition on rows: what a caller may not see does not exist for the statement that counts, sorts
 //! and pages.
 
-use crate::consent::{Atom, Columns, Condition, DIRECTORY, Reach, is_directory};
+use crate::consent::{Atom, Columns, Condition, DIRECTORY, Granted, Reach, is_directory};
 use crate::fhir::{Instant, Interval, Zone};
 
 use super::sql::Sql;
@@ -31,7 +31,7 @@ pub(super) fn visible(sql: Sql, within: &Reach, kind: &str) -> Sql {
         return sql.all(masked, |sql, partner| sql.push("r.origin <> ").bind(partner.as_str()));
     }
     let sql = sql.push("(r.origin = ").bind(within.partner()).push(" OR r.holder = ").bind(within.partner());
-    if CONTROL.contains(&kind) || within.people().is_empty() {
+    if CONTROL.contains(&kind) || within.is_own_alone() {
         return sql.push(")");
     }
     let sql = sql.push(" OR (");
@@ -42,15 +42,39 @@ pub(super) fn visible(sql: Sql, within: &Reach, kind: &str) -> Sql {
     people(sql, within, Who::Further).push(")))")
 }
 
-/// One alternative for each distinct condition.
+/// The person is one of those who are named here, or has a grant that stands.
 fn people(sql: Sql, within: &Reach, who: Who) -> Sql {
-    sql.any(within.by_condition(), |sql, (condition, patients)| {
-        let sql = sql.push(match who {
-            Who::First => "(r.patient IN (",
-            Who::Further => "(f.patient IN (",
-        });
-        carry(sql.bind_list(patients).push(") AND "), condition).push(")")
+    let named = |sql: Sql| {
+        // One alternative for each distinct condition.
+        sql.any(within.by_condition(), |sql, (condition, patients)| {
+            let sql = sql.push(match who {
+                Who::First => "(r.patient IN (",
+                Who::Further => "(f.patient IN (",
+            });
+            carry(sql.bind_list(patients).push(") AND "), condition).push(")")
+        })
+    };
+    match within.granted() {
+        None => named(sql),
+        Some(granted) if within.people().is_empty() => stands(sql, granted, who),
+        Some(granted) => stands(named(sql.push("(")).push(" OR "), granted, who).push(")"),
+    }
+}
+
+/// A grant counts at the epoch that it was made at, and until time alone would change it.
+fn stands(sql: Sql, granted: &Granted, who: Who) -> Sql {
+    let sql = sql.push("EXISTS (SELECT 1 FROM granted g WHERE g.patient = ");
+    let sql = sql.push(match who {
+        Who::First => "r.patient",
+        Who::Further => "f.patient",
+    });
+    let sql = sql.push(" AND g.asker = ").bind(granted.asker.as_str()).push(" AND g.until > ").bind(granted.at.0);
+    let sql = sql.push(" AND g.epoch = (SELECT e.epoch FROM epoch e WHERE e.bucket = g.bucket");
+    let sql = sql.push(" AND e.patient = g.patient) AND ");
+    sql.any(&granted.shapes, |sql, (shape, condition)| {
+        carry(sql.push("(g.shape = ").bind(shape.as_str()).push(" AND "), condition).push(")")
     })
+    .push(")")
 }
 
 fn carry(sql: Sql, condition: &Condition) -> Sql {

@@ -64,12 +64,22 @@ fn referral(row: &super::db::Row) -> Referral {
 }
 
 impl Tx {
-    /// Moves a person's epoch. Who does so first holds the row until the commit: a referral that is filed and a
-    /// consent that is revoked at one moment are written one after the other, on every node.
+    /// Moves a person's epoch, with a write that the person's decisions read. Who does so first holds the row until the
+    /// commit: a referral that is filed and a consent that is revoked at one moment are written one after the other, on
+    /// every node.
     pub async fn move_epoch(&mut self, bucket: i64, patient: &str) -> Result<(), Fault> {
+        self.turn_epoch(bucket, patient, ", 1) ON CONFLICT (bucket, patient) DO UPDATE SET epoch = epoch.epoch + 1")
+            .await
+    }
+
+    /// Holds it in the same way, for a write that decisions are taken in and that none of them reads.
+    pub async fn hold_epoch(&mut self, bucket: i64, patient: &str) -> Result<(), Fault> {
+        self.turn_epoch(bucket, patient, ", 1) ON CONFLICT (bucket, patient) DO UPDATE SET epoch = epoch.epoch").await
+    }
+
+    async fn turn_epoch(&mut self, bucket: i64, patient: &str, how: &'static str) -> Result<(), Fault> {
         let sql = Sql::new("INSERT INTO epoch (bucket, patient, epoch) VALUES (").bind(bucket).push(", ").bind(patient);
-        let sql = sql.push(", 1) ON CONFLICT (bucket, patient) DO UPDATE SET epoch = epoch.epoch + 1");
-        self.inner.execute(sql).await.map(|_| ())
+        self.inner.execute(sql.push(how)).await.map(|_| ())
     }
 
     /// Writes where a referral stands now.

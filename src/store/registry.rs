@@ -19,23 +19,30 @@ impl Store {
         Ok(self.db.fetch(sql).await?.into_iter().map(|mut row| row.take_text(0)).collect())
     }
 
-    /// Patients, whoever they are, for searches over many people where consent is not asked for first.
-    pub async fn people(&self, limit: usize) -> Result<Vec<String>, Fault> {
-        let sql =
-            Sql::new("SELECT r.id FROM resource r WHERE r.kind = 'Patient' AND r.deleted = 0 ORDER BY r.id LIMIT ");
+    /// Patients behind an id, whoever they are, for searches over many people where consent is not asked for first.
+    pub async fn people(&self, behind: &str, limit: usize) -> Result<Vec<String>, Fault> {
+        let sql = Sql::new("SELECT r.id FROM resource r WHERE r.kind = 'Patient' AND r.deleted = 0 AND r.id > ");
+        let sql = sql.bind(behind).push(" ORDER BY r.id LIMIT ");
         Ok(self.db.fetch(sql.bind(limit as i64)).await?.iter().map(|row| row.text(0)).collect())
     }
 
-    /// Patients whose Consents name one of these recipients or leave them open, for searches over many people. A
+    /// Patients behind an id whose Consents name one of these recipients or leave them open, for searches over many people. A
     /// Consent's recipients are index rows of its own (`RECIPIENT`).
-    pub async fn people_who_name(&self, recipients: &[String], limit: usize) -> Result<Vec<String>, Fault> {
+    pub async fn people_who_name(
+        &self,
+        recipients: &[String],
+        behind: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, Fault> {
         let sql = Sql::new("SELECT DISTINCT r.patient FROM idx_reference x")
             .push(" JOIN resource r ON r.bucket = x.bucket AND r.kind = x.kind AND r.id = x.id")
             .push(" WHERE x.kind = 'Consent' AND x.param = ")
             .bind(RECIPIENT)
             .push(" AND x.target_id IN (")
             .bind_list(recipients.iter().map(String::as_str))
-            .push(") AND r.deleted = 0 AND r.patient IS NOT NULL ORDER BY r.patient LIMIT ")
+            .push(") AND r.deleted = 0 AND r.patient > ")
+            .bind(behind)
+            .push(" ORDER BY r.patient LIMIT ")
             .bind(limit as i64);
         Ok(self.db.fetch(sql).await?.iter().map(|row| row.text(0)).collect())
     }

@@ -385,7 +385,7 @@ pub(super) fn of_person(sql: Sql, patient: &str, kinds: &[&str]) -> Sql {
 }
 
 /// A person's bucket as an expression: what the table says, else what the id says.
-fn home_of(sql: Sql, patient: &str) -> Sql {
+pub(super) fn home_of(sql: Sql, patient: &str) -> Sql {
     let sql = lookup(sql.push("COALESCE(("), "Patient", patient);
     sql.push("), ").bind(bucket_in(patient).unwrap_or(-1)).push(")")
 }

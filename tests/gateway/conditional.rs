@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Actor, Answer, On, TestGateway, fixture, key, patient, start};
 use crate::on_both;
+use crate::reach::{itself, permit};
 
 const MRN: &str = "identifier=https://river-clinic.example/mrn|RC-7";
 
@@ -198,8 +199,10 @@ async fn who_was_not_looked_at_is_said(on: On) {
     let (clinic, housing) = (gw.system("river-clinic").await, gw.system("harbor-housing").await);
     let made = creates_unless(&housing, &known("1"), "identifier=a|1").await.is(201);
     assert_eq!(made.header("x-handoff-note"), "");
-    clinic.submits(&fixture("ana")).await;
-    clinic.submits(&fixture("ana")).await;
+    for _ in 0..2 {
+        let ana = key(&clinic.creates(&json!({"resourceType": "Patient"})).await);
+        clinic.creates(&permit(&ana, "harbor-housing", itself(&ana))).await;
+    }
     let made = creates_unless(&housing, &known("2"), "identifier=a|2").await.is(201);
     assert!(made.header("x-handoff-note").contains("name a patient"), "{:?}", made.headers);
 }

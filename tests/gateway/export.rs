@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Actor, Answer, On, TestGateway, key};
 use crate::on_both;
-use crate::reach::{class, permit};
+use crate::reach::{class, itself, permit};
 use crate::worlds::{COUNTY, goal, person, world};
 
 const ASYNC: (&str, &str) = ("prefer", "respond-async");
@@ -450,7 +450,7 @@ async fn who_was_left_out_is_said(on: On) {
     let (clinic, county) = (gw.system("river-clinic").await, gw.system(COUNTY).await);
     for _ in 0..2 {
         let ana = person(&clinic).await;
-        clinic.creates(&permit(&ana, COUNTY, json!({}))).await;
+        clinic.creates(&permit(&ana, COUNTY, itself(&ana))).await;
     }
     let status = begins(&county, "Patient/$export?_type=Patient").await;
     all_listed(&gw).await;

@@ -17,6 +17,7 @@ mod examples;
 mod export;
 mod finding;
 mod formats;
+mod grants;
 mod harness;
 mod held;
 mod history;

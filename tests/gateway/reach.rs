@@ -32,6 +32,11 @@ pub fn class(kinds: &[&str]) -> Value {
     json!({"class": kinds.iter().map(coding).collect::<Vec<Value>>()})
 }
 
+/// A selector that nobody else's consent shares: what it opens is worked out when it is asked for.
+pub fn itself(resource: &str) -> Value {
+    json!({"data": [{"meaning": "instance", "reference": {"reference": resource}}]})
+}
+
 async fn person(clinic: &Actor) -> String {
     key(&clinic.creates(&json!({"resourceType": "Patient"})).await)
 }

@@ -108,7 +108,7 @@ impl ExportFile {
         let mut current = by_id(ctx.store.exported(part, &own).await?);
         if current.len() < lines.len() && !person::is_directory(part.kind) && !person::is_control(part.kind) {
             let reach = self.permitted(ctx, part, &current, &mut leave).await?;
-            if !reach.people().is_empty() {
+            if !reach.is_own_alone() {
                 let more = by_id(ctx.store.exported(part, &reach).await?);
                 more.into_iter().for_each(|(id, row)| {
                     current.entry(id).or_insert(row);

@@ -221,8 +221,8 @@ impl Lister<'_> {
         {
             return Ok(reach.clone());
         }
-        let (reach, _) = match patient {
-            Some(patient) => reach::reach_of_one(self.ctx, &self.asking, patient).await?,
+        let reach = match patient {
+            Some(patient) => reach::reach_of_one(self.ctx, &self.asking, patient).await?.0,
             None => reach::reach_of_all(self.ctx, &self.asking).await?,
         };
         self.withheld |= reach.withheld();
