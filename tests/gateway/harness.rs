@@ -59,6 +59,7 @@ pub struct TestGateway {
     pub address: String,
     courier: Courier,
     clock: Arc<AtomicI64>,
+    client: reqwest::Client,
     _home: Home,
 }
 
@@ -109,7 +110,8 @@ impl TestGateway {
         let app = handoff::serve::app(&ctx);
         tokio::spawn(async move { axum::serve(listener, app).await });
         let courier = Courier::new(&ctx.config.delivery).unwrap();
-        TestGateway { ctx, address, courier, clock, _home: home }
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        TestGateway { ctx, address, courier, clock, client, _home: home }
     }
 
     /// The exchange of the fixtures: a clinic, a housing agency at `endpoint`, a social service and a food bank.
@@ -173,12 +175,12 @@ impl TestGateway {
 
     pub async fn signed_in(&self, client: &str) -> Actor {
         let token = sign_in::token_for(&self.ctx, client, None, 300).await.ok().unwrap().token;
-        Actor { base: self.address.clone(), token: Some(token) }
+        Actor { base: self.address.clone(), token: Some(token), client: self.client.clone() }
     }
 
     /// Somebody without a token.
     pub fn stranger(&self) -> Actor {
-        Actor { base: self.address.clone(), token: None }
+        Actor { base: self.address.clone(), token: None, client: self.client.clone() }
     }
 
     /// Turns the delivery crank once.
@@ -225,6 +227,7 @@ async fn database(on: On) -> (String, Home) {
 pub struct Actor {
     base: String,
     token: Option<String>,
+    client: reqwest::Client,
 }
 
 /// What came back.
@@ -243,9 +246,8 @@ impl Actor {
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Answer {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let url = if path.starts_with("http") { path.to_string() } else { format!("{}{path}", self.base) };
-        let mut request = client.request(method, url);
+        let mut request = self.client.request(method, url);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -35,4 +35,8 @@ mod sweep;
 mod takeover;
 mod transactions;
 mod twins;
+mod two_worlds;
+mod two_worlds_elsewhere;
+mod two_worlds_reading;
+mod two_worlds_writing;
 mod worlds;
