@@ -58,7 +58,7 @@ pub async fn reach_of(
     withheld: bool,
 ) -> Result<(Reach, Grounds), Fault> {
     let rows = rows_of(ctx, &patients).await?;
-    if is_silent(ctx, &rows) {
+    if is_silent(ctx, asking, &rows) {
         return own_alone(ctx, asking, withheld).await;
     }
     share(ctx, asking, patients, rows, withheld).await
@@ -67,7 +67,7 @@ pub async fn reach_of(
 /// What the asker may see of one person, in these types or, without any, in all.
 async fn about(ctx: &Context, asking: &Asking, kinds: &[&str], patient: &str) -> Result<(Reach, Grounds), Fault> {
     let mut rows = ctx.store.grounds(patient).await?;
-    if is_silent(ctx, &rows) {
+    if is_silent(ctx, asking, &rows) {
         // Everyone whom a resource names must permit (R11), and this one is named in all that is searched.
         return own_alone(ctx, asking, false).await;
     }
@@ -78,8 +78,9 @@ async fn about(ctx: &Context, asking: &Asking, kinds: &[&str], patient: &str) ->
 }
 
 /// Under `deny`, where nobody has said anything there is nothing to work out, and nothing but one's own to see.
-fn is_silent(ctx: &Context, rows: &[Stored]) -> bool {
-    default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent")
+fn is_silent(ctx: &Context, asking: &Asking, rows: &[Stored]) -> bool {
+    asking.emergency.is_none()
+        && default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent")
 }
 
 async fn own_alone(ctx: &Context, asking: &Asking, withheld: bool) -> Result<(Reach, Grounds), Fault> {

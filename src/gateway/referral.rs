@@ -64,7 +64,7 @@ impl Desk<'_> {
             return Ok(None);
         }
         let partner = self.partners.iter().find(|partner| partner.id == owner);
-        let asking = Asking { partner: owner.clone(), purposes: purposes.to_vec(), action: Action::Disclose };
+        let asking = Asking::of(&owner, purposes, Action::Disclose);
         let patients = person::patients(task);
         let grounds = grounds::grounds_within(self.ctx, tx, self.partners, bucket, &patients).await?;
         let decision = grounds.decide(self.ctx, &asking, task);

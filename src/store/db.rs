@@ -23,8 +23,13 @@ macro_rules! step {
 /// Number, name and the texts for SQLite and PostgreSQL, whose files bear equal names.
 type Step = (i64, &'static str, &'static str, &'static str);
 
-const STEPS: [Step; 4] =
-    [step!(1, "0001_exchange"), step!(2, "0002_conditional"), step!(3, "0003_search"), step!(4, "0004_operations")];
+const STEPS: [Step; 5] = [
+    step!(1, "0001_exchange"),
+    step!(2, "0002_conditional"),
+    step!(3, "0003_search"),
+    step!(4, "0004_operations"),
+    step!(7, "0007_flows"),
+];
 
 /// Two databases, one text.
 pub enum Db {
