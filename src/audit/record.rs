@@ -89,6 +89,8 @@ pub struct Record {
     pub patient: Option<String>,
     pub released: Vec<Disclosure>,
     pub refused: Vec<Refusal>,
+    /// The nature of the emergency under which it was asked (consent.md section 6).
+    pub emergency: Option<String>,
 }
 
 impl Record {
@@ -149,6 +151,7 @@ impl Record {
             parameters: &self.parameters,
             patient: self.patient(),
             asked: self.patient.as_deref(),
+            emergency: self.emergency.as_deref(),
             released: &self.released,
             refused: &self.refused,
         };
@@ -175,6 +178,8 @@ struct Written<'a> {
     patient: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     asked: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emergency: Option<&'a str>,
     #[serde(skip_serializing_if = "<[Disclosure]>::is_empty")]
     released: &'a [Disclosure],
     #[serde(skip_serializing_if = "<[Refusal]>::is_empty")]

@@ -1,10 +1,14 @@
 //! The receipt that every flow demands: who is asking, for which partner and purpose.
 
+use crate::consent::{EMERGENCY_ROLE, Emergency};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::search::Searchable;
 
 use super::scopes::Scopes;
 use super::token::Claims;
+
+/// The role of who runs the exchange.
+pub const OPERATOR: &str = "operator";
 
 /// How a caller came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct Caller {
     way: Way,
     scopes: Scopes,
     purposes: Vec<String>,
+    roles: Vec<String>,
+    emergency: Option<Emergency>,
 }
 
 impl Caller {
@@ -36,6 +42,8 @@ impl Caller {
             way: Way::Client,
             scopes: Scopes::read(&claims.scope).ok()?,
             purposes: claims.purpose.clone(),
+            roles: Vec::new(),
+            emergency: None,
         })
     }
 
@@ -52,6 +60,8 @@ impl Caller {
             way: Way::Operator,
             scopes: Scopes::read("system/*.cruds").unwrap_or_default(),
             purposes: vec!["COC".to_string()],
+            roles: vec![OPERATOR.to_string()],
+            emergency: None,
         }
     }
 
@@ -59,6 +69,18 @@ impl Caller {
     pub fn narrowed(self, purposes: &[String]) -> Option<Caller> {
         let held = purposes.iter().all(|purpose| self.purposes.contains(purpose));
         (held && !purposes.is_empty()).then(|| Caller { purposes: purposes.to_vec(), ..self })
+    }
+
+    /// The same caller in the roles that are registered for it now.
+    #[must_use]
+    pub fn with_roles(self, roles: Vec<String>) -> Caller {
+        Caller { roles, ..self }
+    }
+
+    /// The same caller under a declaration of an emergency, and for that purpose alone.
+    #[must_use]
+    pub fn in_emergency(self, declared: Emergency) -> Caller {
+        Caller { emergency: Some(declared), purposes: vec!["BTG".to_string()], ..self }
     }
 
     /// The partner's id.
@@ -77,6 +99,24 @@ impl Caller {
 
     pub fn purposes(&self) -> &[String] {
         &self.purposes
+    }
+
+    pub fn roles(&self) -> &[String] {
+        &self.roles
+    }
+
+    /// Whether it may declare an emergency (consent.md section 6).
+    pub fn may_break_glass(&self) -> bool {
+        self.roles.iter().any(|role| role == EMERGENCY_ROLE)
+    }
+
+    /// Whether it acts for the exchange and not for its partner.
+    pub fn is_operator(&self) -> bool {
+        self.roles.iter().any(|role| role == OPERATOR)
+    }
+
+    pub fn emergency(&self) -> Option<&Emergency> {
+        self.emergency.as_ref()
     }
 
     /// Whether its scopes cover an interaction with a type.

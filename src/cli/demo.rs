@@ -95,11 +95,12 @@ async fn fill(ctx: &Context) -> Result<People, String> {
             jwks: None,
             jwks_url: None,
             revoked: false,
+            btg: false,
         };
         enroll::client(ctx, &client).await?;
     }
     for (id, partner, role, _) in USERS {
-        enroll::user(ctx, &User { id: id.to_string(), partner: partner.to_string(), role }).await?;
+        enroll::user(ctx, &User { id: id.to_string(), partner: partner.to_string(), role, btg: false }).await?;
     }
     let ana = submit(ctx, ANA).await?;
     let ben = submit(ctx, BEN).await?;

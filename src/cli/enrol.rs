@@ -81,6 +81,9 @@ pub struct AddClient {
     /// The https address of its public keys.
     #[arg(long)]
     jwks_url: Option<String>,
+    /// It may declare an emergency (break the glass).
+    #[arg(long)]
+    btg: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -100,6 +103,7 @@ impl ClientCommand {
             jwks,
             jwks_url: add.jwks_url,
             revoked: false,
+            btg: add.btg,
         };
         enroll::client(&add.common.context().await?, &client).await?;
         say(&format!("client `{}` acts for partner `{}`", client.id, client.partner));
@@ -127,6 +131,9 @@ pub struct AddUser {
     partner: String,
     #[arg(long, value_enum)]
     role: Role,
+    /// This person may declare an emergency (break the glass).
+    #[arg(long)]
+    btg: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -134,7 +141,7 @@ pub struct AddUser {
 impl UserCommand {
     pub async fn run(self) -> Result<ExitCode, String> {
         let UserCommand::Add(add) = self;
-        let user = User { id: add.id, partner: add.partner, role: add.role };
+        let user = User { id: add.id, partner: add.partner, role: add.role, btg: add.btg };
         enroll::user(&add.common.context().await?, &user).await?;
         say(&format!("user `{}` works for partner `{}`", user.id, user.partner));
         Ok(ExitCode::SUCCESS)

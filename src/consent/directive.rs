@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::label::ACT_CODE;
+use super::opens::Opens;
 use super::rule::{Actor, Reader, Rule};
 use super::span::Span;
 use crate::fhir::{Element, Instant, Resource, Zone};
@@ -50,14 +51,6 @@ pub(super) enum Answer {
     Unclear,
 }
 
-/// What its permits may open (rules.md 17). Its denies always count.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Opens {
-    Everything,
-    From(String),
-    Nothing,
-}
-
 impl Directive {
     pub fn read(consent: &Resource) -> Directive {
         let root = consent.root();
@@ -96,20 +89,6 @@ impl Directive {
             contained,
             opens: Opens::Everything,
         }
-    }
-
-    /// Restricts its permits to data of one origin, `Organization/x`.
-    #[must_use]
-    pub fn opens_only(mut self, origin: &str) -> Directive {
-        self.opens = Opens::From(origin.to_string());
-        self
-    }
-
-    /// Lets its denies speak and its permits not.
-    #[must_use]
-    pub fn denies_only(mut self) -> Directive {
-        self.opens = Opens::Nothing;
-        self
     }
 
     /// `Consent/c1`.

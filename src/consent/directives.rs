@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::clock::Clock;
-use super::directive::{Directive, Opens};
+use super::directive::Directive;
 use super::policy::Policy;
-use super::who::is_current;
+use super::who::{Recipient, is_current};
 use super::world::World;
 use crate::fhir::{Instant, Interval, Zone};
 
@@ -62,8 +62,19 @@ impl Directives {
         &self.patients
     }
 
-    /// The consents that are heard now.
+    /// The consents that are heard now, by whoever asks.
+    #[cfg(test)]
     pub(super) fn heard(&self, world: &World, clock: &Clock) -> Vec<(&Directive, Voice)> {
+        self.heard_for(None, world, clock)
+    }
+
+    /// The consents that are heard when this recipient asks.
+    pub(super) fn heard_for(
+        &self,
+        recipient: Option<&Recipient>,
+        world: &World,
+        clock: &Clock,
+    ) -> Vec<(&Directive, Voice)> {
         let usable: Vec<bool> = self.latest.iter().map(|directive| self.is_usable(directive, world, clock)).collect();
         let in_force: Vec<bool> =
             self.latest.iter().map(|directive| self.has_been_in_force(directive, world, clock)).collect();
@@ -71,7 +82,7 @@ impl Directives {
         for (place, directive) in self.latest.iter().enumerate().filter(|(place, _)| usable[*place]) {
             let replacing: Vec<usize> = self.successors[place].iter().copied().filter(|next| in_force[*next]).collect();
             // A successor whose permits do not count here takes the old permits away, and never an old deny.
-            let silences = |next: &usize| usable[*next] && self.latest[*next].opens == Opens::Everything;
+            let silences = |next: &usize| usable[*next] && self.latest[*next].opens.is_whole(recipient, world);
             if replacing.iter().any(silences) {
                 continue;
             }
@@ -108,21 +119,26 @@ impl Directives {
         related.cloned().collect()
     }
 
-    fn is_usable(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
+    pub(super) fn is_usable(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
         directive.is_active
             && directive.is_privacy
             && clock.within(bounds(directive, clock))
             && self.has_evidence(directive, world, clock)
     }
 
-    fn has_been_in_force(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
+    /// For one of `all`, by its place: those that replace it once they are in force.
+    pub(super) fn successors_of(&self, place: usize) -> &[usize] {
+        self.successors.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn has_been_in_force(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
         directive.has_counted
             && directive.is_privacy
             && clock.reached(bounds(directive, clock).start)
             && self.has_evidence(directive, world, clock)
     }
 
-    fn has_evidence(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
+    pub(super) fn has_evidence(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
         if self.policy.needs_verification && !directive.is_verified {
             return false;
         }
@@ -207,7 +223,7 @@ fn latest(consents: Vec<Directive>) -> Vec<Directive> {
     kept
 }
 
-fn bounds(directive: &Directive, clock: &Clock) -> Interval {
+pub(super) fn bounds(directive: &Directive, clock: &Clock) -> Interval {
     let zone = directive.zone(clock.zone);
     directive.period.as_ref().and_then(|period| period.interval(&zone)).unwrap_or(Interval::ALWAYS)
 }

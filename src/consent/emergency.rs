@@ -12,7 +12,8 @@ use super::world::World;
 
 /// The role without which nobody declares.
 pub const ROLE: &str = "btg";
-const LASTS_SECS: i64 = 15 * 60;
+/// How long a declaration stands.
+pub const LASTS_SECS: i64 = 15 * 60;
 const OBLIGATIONS: [&str; 3] = ["AUDIT", "emergency-record", "alert-privacy-officer"];
 
 /// What a standing declaration opens of one person's record.

@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 
 use super::condition::{Atom, Condition};
-use super::directive::{Answer, Directive, Opens};
+use super::directive::{Answer, Directive};
 use super::directives::{ADULT_YEARS, Voice};
 use super::label::ACT_CODE;
+use super::opens::Opens;
 use super::regime::{Asked, Need, POLICY, Row, Way, is_within_any, rows};
 use super::rule::{Actor, Label, Role, Rule};
 use super::select::{Inherited, Lens};

@@ -27,7 +27,7 @@ pub struct Question {
 }
 
 /// A declaration (consent.md section 6). Whether it stands is for `emergency` to say.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Emergency {
     pub reason: String,
     /// Whom it was declared for: `Patient/x`.

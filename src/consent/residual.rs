@@ -6,7 +6,7 @@
 
 use super::clock::Clock;
 use super::condition::Condition;
-use super::directive::{Answer, Directive, Opens};
+use super::directive::{Answer, Directive};
 use super::directives::{Directives, Voice};
 use super::emergency::{Glass, stands};
 use super::law::{Bound, Law};
@@ -88,7 +88,7 @@ fn shape(person: &Directives, world: &World, question: &Question, clock: &Clock)
         return Shape::Refused { rule: "R12", policy: "no-purpose" };
     }
     let closure = question.recipient.closure(world, clock);
-    let heard = person.heard(world, clock);
+    let heard = person.heard_for(Some(&question.recipient), world, clock);
     let unclear = heard.iter().filter(|(directive, _)| directive.answer == Answer::Unclear);
     let unclear = unclear.map(|(directive, _)| directive.version.clone()).collect();
     let for_purpose = |purpose: &String| {
@@ -107,7 +107,8 @@ fn shape(person: &Directives, world: &World, question: &Question, clock: &Clock)
             let zone = directive.zone(clock.zone);
             let lens = Lens { world, clock, closure: &closure, action, purpose, directive, zone };
             if let Some(effect) = root_effect(directive, purpose) {
-                let mut compiler = Compiler { lens: &lens, law: &law, voice: *voice, found: &mut found };
+                let opened = directive.opens.condition(&question.recipient, world);
+                let mut compiler = Compiler { lens: &lens, law: &law, voice: *voice, opened, found: &mut found };
                 compiler.root(effect);
             }
         }
@@ -135,6 +136,8 @@ struct Compiler<'a, 'b> {
     lens: &'a Lens<'a>,
     law: &'a Law<'a>,
     voice: Voice,
+    /// What its permits may open to who asks.
+    opened: Condition,
     found: &'b mut ForPurpose,
 }
 
@@ -215,10 +218,9 @@ impl Compiler<'_, '_> {
                 }
             }
             Effect::Permit => {
-                let opened = match (&self.voice, &self.lens.directive.opens) {
-                    (Voice::DeniesOnly, _) | (_, Opens::Nothing) => Condition::Never,
-                    (_, Opens::Everything) => Condition::Always,
-                    (_, Opens::From(origin)) => Condition::is(super::condition::Atom::Origin([origin.clone()].into())),
+                let opened = match self.voice {
+                    Voice::DeniesOnly => Condition::Never,
+                    Voice::Whole => self.opened.clone(),
                 };
                 let base = Condition::all([chain.applies.clone(), chain.vague.clone().negate(), opened]);
                 let taken = children.denies.into_iter().map(Condition::negate);

@@ -46,7 +46,7 @@ pub struct Operation {
     pub about: &'static str,
 }
 
-pub const OPERATIONS: [Operation; 9] = [
+pub const OPERATIONS: [Operation; 18] = [
     Operation {
         name: "validate",
         definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
@@ -118,6 +118,78 @@ pub const OPERATIONS: [Operation; 9] = [
         level: Level::Instance,
         method: "GET",
         about: "What the caller may see of a group's members, as NDJSON files; needs `Prefer: respond-async`.",
+    },
+    Operation {
+        name: "enforcement-status",
+        definition: "https://handoff.example/fhir/OperationDefinition/Consent-enforcement-status",
+        kinds: Some(&["Consent"]),
+        level: Level::Type,
+        method: "GET",
+        about: "Whether a policy is in force for the caller about `patient`, and how the Consents stand that are its own.",
+    },
+    Operation {
+        name: "enforcement-status",
+        definition: "https://handoff.example/fhir/OperationDefinition/Consent-enforcement-status",
+        kinds: Some(&["Consent"]),
+        level: Level::Instance,
+        method: "GET",
+        about: "How a Consent stands: in force or why not, what of it is not enforced, what waits for verification.",
+    },
+    Operation {
+        name: "revoke",
+        definition: "https://handoff.example/fhir/OperationDefinition/Consent-revoke",
+        kinds: Some(&["Consent"]),
+        level: Level::Instance,
+        method: "POST",
+        about: "Ends a Consent, with an optional `reason`; in force when the answer arrives, which lists what was disclosed under it.",
+    },
+    Operation {
+        name: "verify",
+        definition: "https://handoff.example/fhir/OperationDefinition/Consent-verify",
+        kinds: Some(&["Consent"]),
+        level: Level::Instance,
+        method: "POST",
+        about: "The holder of data says that somebody else's permit counts for it.",
+    },
+    Operation {
+        name: "work-list",
+        definition: "https://handoff.example/fhir/OperationDefinition/Consent-work-list",
+        kinds: Some(&["Consent"]),
+        level: Level::Type,
+        method: "GET",
+        about: "What waits for the caller's compliance: not enforceable, awaiting verification, ending `within` days, emergencies to review.",
+    },
+    Operation {
+        name: "expiring",
+        definition: "https://handoff.example/fhir/OperationDefinition/Consent-expiring",
+        kinds: Some(&["Consent"]),
+        level: Level::Type,
+        method: "GET",
+        about: "The Consents of the caller's that end `within` days (`30d` without).",
+    },
+    Operation {
+        name: "work-done",
+        definition: "https://handoff.example/fhir/OperationDefinition/Consent-work-done",
+        kinds: Some(&["Consent"]),
+        level: Level::Type,
+        method: "POST",
+        about: "Takes an item, by its `about` and `what`, off the caller's work list.",
+    },
+    Operation {
+        name: "emergency-access",
+        definition: "https://handoff.example/fhir/OperationDefinition/Patient-emergency-access",
+        kinds: Some(&["Patient"]),
+        level: Level::Instance,
+        method: "POST",
+        about: "Declares an emergency of this person, with a `reason`: requests that name the declaration in `X-Emergency-Access` are decided under it for 15 minutes.",
+    },
+    Operation {
+        name: "restricted",
+        definition: "https://handoff.example/fhir/OperationDefinition/Patient-restricted",
+        kinds: Some(&["Patient"]),
+        level: Level::Instance,
+        method: "GET",
+        about: "Whether there is something of this person that the caller does not see; for who may declare an emergency.",
     },
 ];
 

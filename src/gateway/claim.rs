@@ -69,8 +69,7 @@ pub async fn settle(ctx: &Context, delivery: &Delivery, settled: &Settled) -> Re
 
 /// Decides again and packs; a delivery that is not permitted any more ends here.
 async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Option<Parcel>, Error> {
-    let asking =
-        Asking { partner: delivery.partner.clone(), purposes: delivery.purposes.clone(), action: Action::Disclose };
+    let asking = Asking::of(&delivery.partner, &delivery.purposes, Action::Disclose);
     let recipient = Caller::operator(&delivery.partner);
     let mut record = record::start(ctx, &recipient, request, "delivery", format!("Task/{}", delivery.task));
     record.purposes.clone_from(&delivery.purposes);

@@ -16,7 +16,7 @@ use crate::store::{RecordOf, RecordPlace};
 use super::history::page_token;
 use super::leave::{Leave, Leaving};
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, person, reach, read};
+use super::{Asking, Context, Error, No, emergency, person, reach, read};
 
 /// A page of a person's record.
 pub struct Everything {
@@ -51,6 +51,7 @@ pub async fn everything(
     asked: Asked,
 ) -> Result<Everything, Error> {
     read::allowed(ctx, caller, Interaction::Read, "Patient")?;
+    emergency::only(caller, Some(id))?;
     let mut warnings = asked.warnings;
     let kinds = kinds(ctx, caller, &asked.kinds, asked.strict, &mut warnings)?;
     let from = match &asked.page {

@@ -149,7 +149,7 @@ async fn renew(ctx: &Context, tx: &mut Tx, askers: &mut [Asker], patient: &str) 
     let mut grants = Vec::new();
     for asker in askers.iter_mut() {
         let Some(action) = Action::named(&asker.action) else { continue };
-        let asking = Asking { partner: asker.partner.clone(), purposes: asker.purposes.clone(), action };
+        let asking = Asking::of(&asker.partner, &asker.purposes, action);
         let Some(residual) = grounds.residual(ctx, &asking, patient) else { continue };
         grants.extend(grant(asker, residual.condition(), residual.changes_at()));
     }

@@ -13,7 +13,7 @@ use crate::store::{Past, PastPlace, Stored};
 
 use super::leave::Leave;
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, Version, person, reach, read};
+use super::{Asking, Context, Error, No, Version, emergency, person, reach, read};
 
 /// Whose history.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +54,9 @@ pub async fn history(
         Of::One(kind, id) => (Interaction::HistoryInstance, format!("{kind}/{id}")),
     };
     let kinds = kinds(ctx, caller, of, interaction)?;
+    if !matches!(of, Of::One(..)) {
+        emergency::only(caller, None)?;
+    }
     let behind = asked.page.as_deref().map(|sealed| open_page(ctx, caller, sealed)).transpose()?;
     let mut record = record::start(ctx, caller, request, interaction.code(), target);
     record.parameters = asked.names;

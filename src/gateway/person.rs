@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::auth::Caller;
-use crate::consent::{Action, Atom, Condition, Facts, Question, Recipient, World};
+use crate::consent::{Action, Atom, Condition, Emergency, Facts, Question, Recipient, World};
 use crate::fhir::Resource;
 
 use super::Context;
@@ -14,11 +14,25 @@ pub struct Asking {
     pub partner: String,
     pub purposes: Vec<String>,
     pub action: Action,
+    /// What who asks may besides, such as `btg`.
+    pub roles: Vec<String>,
+    /// The declaration under which it is asked.
+    pub emergency: Option<Emergency>,
 }
 
 impl Asking {
     pub fn new(caller: &Caller, action: Action) -> Asking {
-        Asking { partner: caller.partner().to_string(), purposes: caller.purposes().to_vec(), action }
+        Asking {
+            roles: caller.roles().to_vec(),
+            emergency: caller.emergency().cloned(),
+            ..Asking::of(caller.partner(), caller.purposes(), action)
+        }
+    }
+
+    /// For a partner, by nobody in particular.
+    pub fn of(partner: &str, purposes: &[String], action: Action) -> Asking {
+        let (roles, emergency) = (Vec::new(), None);
+        Asking { partner: partner.to_string(), purposes: purposes.to_vec(), action, roles, emergency }
     }
 }
 
@@ -41,12 +55,12 @@ pub fn patients(resource: &Resource) -> Vec<String> {
 /// What is asked of consent.
 pub fn question(ctx: &Context, world: &World, asking: &Asking) -> Question {
     Question {
-        recipient: Recipient::of(world, &format!("Organization/{}", asking.partner), None, &[]),
+        recipient: Recipient::of(world, &format!("Organization/{}", asking.partner), None, &asking.roles),
         purposes: asking.purposes.clone(),
         action: asking.action,
         at: ctx.now(),
         zone: ctx.zone.clone(),
-        emergency: None,
+        emergency: asking.emergency.clone(),
     }
 }
 

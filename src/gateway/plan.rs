@@ -15,7 +15,7 @@ use super::conditional::{Resolved, Terms};
 use super::record::{self, Request};
 use super::submit::{Asked, Change};
 use super::transition::{self, Roles};
-use super::{Asking, Context, Error, No, grounds, person, place, read, referral};
+use super::{Asking, Context, Error, No, grounds, person, place, read, referral, worklist};
 
 /// A change that may be made, with what it is made from.
 pub struct Planned {
@@ -294,6 +294,10 @@ async fn delete(
     }
     if if_match.is_some() {
         versions_agree(kind, &current, if_match, false)?;
+    }
+    if kind == "Consent" && !current.deleted && worklist::has_counted(ctx, &current).await? {
+        let text = "a Consent that was in force stays on file: end it with `POST Consent/ID/$revoke`, or mark it `entered-in-error`";
+        return Err(Error::one(No::Invalid, Issue::error("business-rule", "consent-kept", text).at("Consent")));
     }
     let roles = Roles { requester: true, target: false };
     Ok(Planned::from(current, None, roles, None))

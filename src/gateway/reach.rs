@@ -110,7 +110,7 @@ async fn about(
         Known::Now => grounds_of(ctx, &alone).await?,
         Known::Lately => grounds_as_known(ctx, &alone).await?,
     };
-    if is_shut(ctx, &grounds) {
+    if is_shut(ctx, asking, &grounds) {
         // Everyone whom a resource names must permit (R11), and this one is named in all that is searched.
         return Ok((own(ctx, &asking.partner).await?, grounds));
     }
@@ -127,8 +127,8 @@ async fn about(
 }
 
 /// Under `deny`, where nobody has said anything there is nothing to work out, and nothing but one's own to see.
-fn is_shut(ctx: &Context, grounds: &Grounds) -> bool {
-    default(ctx) == DefaultPolicy::Deny && grounds.are_silent()
+fn is_shut(ctx: &Context, asking: &Asking, grounds: &Grounds) -> bool {
+    asking.emergency.is_none() && default(ctx) == DefaultPolicy::Deny && grounds.are_silent()
 }
 
 /// What each of these people permits.
@@ -140,7 +140,7 @@ async fn share(
     mut withheld: bool,
 ) -> Result<(Reach, Grounds), Fault> {
     let own = own(ctx, &asking.partner).await?;
-    if is_shut(ctx, &grounds) {
+    if is_shut(ctx, asking, &grounds) {
         return Ok((own.over(Vec::new(), withheld), grounds));
     }
     let mut budget = KEYS_MAX;

@@ -36,6 +36,7 @@ pub fn start(
         patient: None,
         released: Vec::new(),
         refused: Vec::new(),
+        emergency: caller.emergency().map(|declared| declared.reason.clone()),
     }
 }
 
@@ -55,6 +56,9 @@ pub fn row(record: &audit::Record, bucket: Option<i64>) -> store::Record {
 
 /// Writes the record of a request that changed nothing else; on return it is on disk.
 pub async fn keep(ctx: &Context, record: &audit::Record) -> Result<(), store::Fault> {
+    if record.emergency.is_some() {
+        return super::emergency::keep(ctx, record).await;
+    }
     ctx.store.keep(row(record, None)).await
 }
 

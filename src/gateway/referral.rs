@@ -14,7 +14,7 @@ use crate::store::{Delivery, DeliveryState, Fault, Referral, ReferralState, Stor
 
 use super::record::Request;
 use super::transition::is_over;
-use super::{Asking, Context, Error, grounds, person, place, record};
+use super::{Asking, Context, Error, grants, grounds, person, place, record};
 
 const BUSINESS_STATUS: &str = "https://handoff.example/fhir/CodeSystem/business-status";
 
@@ -64,7 +64,7 @@ impl Desk<'_> {
             return Ok(None);
         }
         let partner = self.partners.iter().find(|partner| partner.id == owner);
-        let asking = Asking { partner: owner.clone(), purposes: purposes.to_vec(), action: Action::Disclose };
+        let asking = Asking::of(&owner, purposes, Action::Disclose);
         let patients = person::patients(task);
         let grounds = grounds::grounds_within(self.ctx, tx, bucket, &patients).await?;
         let decision = grounds.decide(self.ctx, &asking, task);
@@ -86,6 +86,14 @@ impl Desk<'_> {
             None => None,
         };
         Ok(owner_with(task, role.as_ref()))
+    }
+
+    /// What follows when something has changed that decides about a person: referrals are judged again, and what is
+    /// granted is written anew.
+    pub async fn turned(&self, tx: &mut Tx, home: i64, patient: &str, record: &mut Record) -> Result<(), Error> {
+        let open = tx.open_referrals(home, patient).await?;
+        self.reconsider(tx, open, record).await?;
+        Ok(grants::renew_all(self.ctx, tx, patient).await?)
     }
 
     /// Writes down where a referral stands, puts a permitted one into the outbox unless its owner is who changed it

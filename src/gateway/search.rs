@@ -14,7 +14,7 @@ use crate::store::{After, Page, Stored};
 use super::grounds::Grounds;
 use super::leave::{Leaving, leaving};
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, grounds, include, person, reach, read};
+use super::{Asking, Context, Error, No, emergency, grounds, include, person, reach, read};
 
 /// What is searched.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +80,7 @@ pub(super) struct Sight<'a> {
 pub async fn search(ctx: &Context, caller: &Caller, request: &Request, asked: &Search<'_>) -> Result<Found, Error> {
     let (query, path) = question(ctx, caller, asked)?;
     let after = query.page.as_deref().map(|sealed| open_page(ctx, caller, sealed, &query.order)).transpose()?;
+    emergency::only(caller, query.patient())?;
 
     let asking = Asking::new(caller, Action::Access);
     let kinds = kinds(ctx, caller, &query);

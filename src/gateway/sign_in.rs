@@ -174,7 +174,8 @@ pub async fn caller(ctx: &Context, authorization: Option<&str>) -> Result<Caller
     if client.partner != known.claims.partner {
         return Err(denied());
     }
-    known.caller.clone().ok_or_else(denied)
+    let caller = known.caller.clone().ok_or_else(denied)?;
+    Ok(caller.with_roles(client.roles()))
 }
 
 /// Whether an access token is good, and for what (RFC 7662); `None` says nothing about why not.
@@ -212,14 +213,14 @@ pub async fn session(ctx: &Context, link: &str) -> Result<Option<String>, Fault>
 pub async fn session_caller(ctx: &Context, session: &str) -> Result<Option<(Caller, User)>, Fault> {
     let Some(claims) = Claims::verify(session, Use::Session, &ctx.keys, ctx.now()) else { return Ok(None) };
     let user = ctx.user(&claims.sub).await?.filter(|user| user.partner == claims.partner);
-    Ok(user.and_then(|user| Some((Caller::user(&claims)?, user))))
+    Ok(user.and_then(|user| Some((Caller::user(&claims)?.with_roles(user.roles()), user))))
 }
 
 fn user_claims(ctx: &Context, user: &User, ttl_secs: i64) -> Claims {
     // Compliance sees decisions, not clinical bodies (rules.md 18); the console's purposes are rules.md 22.
     let (scope, purpose) = match user.role {
-        Role::Compliance => ("system/AuditEvent.rs", "HCOMPL"),
-        Role::Operator => ("system/AuditEvent.rs system/Organization.rs", "HSYSADMIN"),
+        Role::Compliance => ("system/AuditEvent.rs system/Consent.rs", "HCOMPL"),
+        Role::Operator => ("system/AuditEvent.rs system/Consent.rs system/Organization.rs", "HSYSADMIN"),
         _ => ("system/*.crus", "COC"),
     };
     claims(ctx, Use::Session, &user.id, &user.partner, scope.to_string(), vec![purpose.to_string()], ttl_secs)

@@ -23,7 +23,7 @@ use super::link::link;
 use super::plan::{Planned, judge, plan};
 use super::record::{self, Request};
 use super::referral::{self, Desk};
-use super::{Context, Error, No, grants, person, place};
+use super::{Context, Error, No, emergency, handover, person, place, worklist};
 
 /// One thing to be done.
 #[derive(Debug)]
@@ -104,6 +104,8 @@ pub async fn submit(
     interaction: Interaction,
     asked: Vec<Asked>,
 ) -> Result<Vec<Written>, Error> {
+    // A declaration opens a record to be read.
+    emergency::only(caller, None)?;
     let mut tries = TRIES;
     loop {
         tries -= 1;
@@ -207,15 +209,13 @@ async fn once(
     // Deletions first (FHIR R4 http.html#trules).
     let (deletions, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, valid)| valid.is_none());
     for (at, valid) in deletions.into_iter().chain(others) {
-        written[at] = Some(put(ctx, &mut tx, &mut planned[at], valid, &mut record).await?);
+        written[at] = Some(put(&desk, &mut tx, &mut planned[at], valid, &mut record).await?);
     }
     for (at, valid) in tasks {
         written[at] = Some(put_task(&desk, caller, &mut tx, &mut planned[at], valid, &mut record).await?);
     }
     for (home, patient) in people(&mut tx, planned.iter().filter(|one| is_decisive(one))).await? {
-        let open = tx.open_referrals(home, &patient).await?;
-        desk.reconsider(&mut tx, open, &mut record).await?;
-        grants::renew_all(ctx, &mut tx, &patient).await?;
+        desk.turned(&mut tx, home, &patient, &mut record).await?;
     }
     let bucket = planned.first().map(|one| one.bucket);
     tx.record(&record::row(&record, bucket)).await?;
@@ -225,15 +225,24 @@ async fn once(
 }
 
 async fn put(
-    ctx: &Context,
+    desk: &Desk<'_>,
     tx: &mut Tx,
     one: &mut Planned,
     valid: Option<Valid>,
     record: &mut Record,
 ) -> Result<Written, Error> {
+    let ctx = desk.ctx;
     let Some(valid) = valid else { return delete_one(ctx, tx, one, record).await };
     let place = place::of(ctx, valid.resource(), one.bucket, &one.origin);
-    store(tx, one, &valid, &place, record).await
+    let written = store(tx, one, &valid, &place, record).await?;
+    match one.kind.as_str() {
+        "Consent" => {
+            worklist::file(ctx, tx, desk.partners, (one.bucket, &one.origin), valid.resource()).await?;
+        }
+        "Provenance" => handover::revise(ctx, tx, &one.origin, valid.resource()).await?,
+        _ => {}
+    }
+    Ok(written)
 }
 
 async fn put_task(
@@ -264,6 +273,7 @@ async fn put_task(
     };
     let place = place::of(desk.ctx, valid.resource(), one.bucket, &one.origin);
     let written = store(tx, one, &valid, &place, record).await?;
+    handover::note(desk.ctx, tx, caller.partner(), one, valid.resource()).await?;
     if let Some(outlook) = &outlook {
         let push = one.roles.requester || !one.roles.target;
         desk.settle(tx, one.bucket, valid.resource(), outlook, push, record).await?;
@@ -344,6 +354,10 @@ async fn people(tx: &mut Tx, of: impl Iterator<Item = &Planned>) -> Result<BTree
         for patient in before.iter().chain(&one.resource).flat_map(person::patients) {
             let home = tx.bucket_of("Patient", &patient).await?.unwrap_or(one.bucket);
             found.insert((home, patient));
+        }
+        // One that is about Consents alone turns decisions about those Consents' people.
+        for resource in one.resource.iter().filter(|resource| resource.kind() == "Provenance") {
+            found.extend(handover::revised_people(tx, resource).await?);
         }
     }
     Ok(found)

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::auth::Caller;
 use crate::fhir::patch::{self, Patch};
 use crate::fhir::{Issue, Resource, read};
-use crate::gateway::{Context, Error, No, Request, sign_in};
+use crate::gateway::{self, Context, Error, No, Request, sign_in};
 
 use super::error::{Cause, Problem};
 use super::{answer, format, headers, prefer::Prefer, public};
@@ -66,6 +66,10 @@ impl FromRequestParts<Arc<Context>> for Asked {
         };
         format::acceptable(&parts.extensions)?;
         let request = parts.extensions.get::<Request>().cloned().unwrap_or_else(|| Request { id: String::new() });
+        let caller = match text(HeaderName::from_static(gateway::EMERGENCY_HEADER)) {
+            None => caller,
+            Some(declaration) => gateway::under(ctx, caller, &request, declaration).await?,
+        };
         let base = format!("{}/fhir", base(ctx, &parts.headers));
         Ok(Asked { caller, request, base, prefer: Prefer::of(&parts.headers), headers: parts.headers.clone() })
     }

@@ -9,7 +9,8 @@ use axum::routing::{get, post};
 use crate::gateway::Context;
 
 use super::{
-    asked, bundle, docs, export, format, history, instance, operation, public, search, token, types, validate,
+    asked, bundle, consent, docs, emergency, export, format, history, instance, operation, public, search, token,
+    types, validate,
 };
 
 pub fn router(ctx: Arc<Context>) -> Router {
@@ -32,11 +33,20 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/fhir/{kind}/$validate", post(validate::validate))
         .route("/fhir/{kind}/$docref", get(operation::docref).post(operation::docref_by_post))
         .route("/fhir/{kind}/$export", get(export::of_patients).post(export::of_patients))
+        .route("/fhir/{kind}/$enforcement-status", get(consent::policy_in_force))
+        .route("/fhir/{kind}/$expiring", get(consent::expiring))
+        .route("/fhir/{kind}/$work-list", get(consent::work_list))
+        .route("/fhir/{kind}/$work-done", post(consent::work_done))
         .route("/fhir/{kind}/{id}", of_id)
         .route("/fhir/{kind}/{id}/{part}", get(search::of_compartment))
         .route("/fhir/{kind}/{id}/{part}/_search", post(search::of_compartment_by_post))
         .route("/fhir/{kind}/{id}/_history", get(history::of_one))
         .route("/fhir/{kind}/{id}/$everything", get(operation::everything).post(operation::everything_by_post))
+        .route("/fhir/{kind}/{id}/$enforcement-status", get(consent::enforcement))
+        .route("/fhir/{kind}/{id}/$revoke", post(consent::revoke))
+        .route("/fhir/{kind}/{id}/$verify", post(consent::verify))
+        .route("/fhir/{kind}/{id}/$emergency-access", post(emergency::declare))
+        .route("/fhir/{kind}/{id}/$restricted", get(emergency::restricted))
         .route("/fhir/{kind}/{id}/$export", get(export::of_group).post(export::of_group))
         .route("/fhir/{kind}/{id}/$meta", get(operation::meta))
         .route("/fhir/{kind}/{id}/$meta-add", post(operation::meta_add))

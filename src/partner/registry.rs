@@ -75,6 +75,9 @@ pub struct Client {
     pub jwks: Option<String>,
     pub jwks_url: Option<String>,
     pub revoked: bool,
+    /// Whether it may declare an emergency (break the glass).
+    #[serde(default)]
+    pub btg: bool,
 }
 
 /// A person who signs in to the console.
@@ -83,6 +86,9 @@ pub struct User {
     pub id: String,
     pub partner: String,
     pub role: Role,
+    /// Whether this person may declare an emergency (break the glass).
+    #[serde(default)]
+    pub btg: bool,
 }
 
 impl Kind {
@@ -156,9 +162,37 @@ impl Client {
         }
     }
 
+    /// What it may besides what its scopes say.
+    pub fn roles(&self) -> Vec<String> {
+        roles(None, self.btg)
+    }
+
     /// The registered purposes, or the one that the partner's kind stands for.
     pub fn purposes(&self, partner: &Partner) -> Vec<String> {
         if self.purposes.is_empty() { vec![partner.default_purpose().to_string()] } else { self.purposes.clone() }
+    }
+}
+
+impl User {
+    /// The role, and what this person may besides.
+    pub fn roles(&self) -> Vec<String> {
+        roles(Some(self.role.code()), self.btg)
+    }
+}
+
+fn roles(role: Option<&str>, btg: bool) -> Vec<String> {
+    role.into_iter().chain(btg.then_some("btg")).map(str::to_string).collect()
+}
+
+impl Role {
+    fn code(self) -> &'static str {
+        match self {
+            Role::Compliance => "compliance",
+            Role::CaseManager => "case-manager",
+            Role::AgencyStaff => "agency-staff",
+            Role::Supervisor => "supervisor",
+            Role::Operator => "operator",
+        }
     }
 }
 

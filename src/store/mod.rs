@@ -9,6 +9,7 @@ mod bucket;
 mod conditional;
 mod criterion;
 mod db;
+mod emergency;
 mod everything;
 mod export;
 mod find;
@@ -25,14 +26,17 @@ mod registry;
 mod resource;
 mod sql;
 mod sqlite;
+mod statement;
 mod value;
 mod walk;
+mod work;
 
 use std::fmt;
 
 pub use after::After;
 pub use bucket::{BUCKETS, bucket_in, bucket_of_name, embed};
 pub use conditional::SLOTS;
+pub use emergency::Declared;
 pub use everything::{RecordOf, RecordPlace};
 pub use export::{ExportJob, ExportLine, ExportPart, ExportState};
 pub use find::Page;
@@ -44,7 +48,9 @@ pub use outbox::{Delivery, DeliveryState};
 pub use referral::{Referral, ReferralState};
 pub use registry::RECIPIENT;
 pub use resource::{Place, Stored};
+pub use statement::{HANDED, REVISED, Statement, VERIFIED};
 pub use walk::Spot;
+pub use work::{Work, WorkOf, WorkState};
 
 use db::{Db, Transaction};
 

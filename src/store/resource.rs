@@ -10,7 +10,7 @@ use crate::profile::Valid;
 use super::bucket::bucket_in;
 use super::db::Row;
 use super::sql::{Bind, Sql};
-use super::{Fault, Store, Tx, index, reach};
+use super::{Fault, Store, Tx, index, reach, statement};
 
 /// A row as it is stored.
 #[derive(Clone, Debug)]
@@ -414,9 +414,10 @@ fn same_version(sql: Sql, bucket: i64, kind: &str, id: &str, seen: i64) -> Sql {
 
 fn grounds(bucket: Option<i64>, patient: &str) -> Sql {
     let sql = Sql::new("SELECT ").push(COLUMNS).push(" FROM resource r WHERE r.deleted = 0 AND r.bucket IN ");
-    buckets(sql, bucket, patient)
+    let sql = buckets(sql, bucket, patient)
         .push(" AND r.patient = ")
         .bind(patient)
-        .push(" AND r.kind IN ('Patient', 'Consent', 'CareTeam', 'RelatedPerson', 'Encounter', 'Provenance', 'Group')")
-        .push(" ORDER BY r.updated_at, r.id")
+        .push(" AND r.kind IN ('Patient', 'Consent', 'CareTeam', 'RelatedPerson', 'Encounter', 'Provenance', 'Group')");
+    // By position: the columns of what lies together have no names of their own.
+    statement::of_person(sql.push(" UNION ALL "), bucket, patient).push(" ORDER BY 5, 3")
 }

@@ -112,6 +112,7 @@ pub fn client(id: &str, partner: &str, jwks: &Value) -> Client {
         jwks: Some(jwks.to_string()),
         jwks_url: None,
         revoked: false,
+        btg: false,
     }
 }
 

@@ -64,7 +64,7 @@ impl Page {
 async fn start(on: On) -> TestGateway {
     let gw = TestGateway::exchange_with(on, |config| config.console.sign_in_links = true).await;
     for (id, role) in [("omar", Role::Compliance), ("clara", Role::CaseManager)] {
-        let user = User { id: id.into(), partner: "river-clinic".into(), role };
+        let user = User { id: id.into(), partner: "river-clinic".into(), role, btg: false };
         enroll::user(&gw.ctx, &user).await.unwrap();
     }
     gw

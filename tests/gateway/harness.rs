@@ -146,7 +146,7 @@ impl TestGateway {
         enroll::partner(&self.ctx, &partner).await.unwrap();
         self.client(&format!("{id}-system"), id, "system/*.cruds").await;
         self.client(&format!("{id}-compliance"), id, "system/AuditEvent.rs").await;
-        let user = User { id: format!("{id}-worker"), partner: id.into(), role: Role::AgencyStaff };
+        let user = User { id: format!("{id}-worker"), partner: id.into(), role: Role::AgencyStaff, btg: false };
         enroll::user(&self.ctx, &user).await.unwrap();
     }
 
@@ -159,6 +159,7 @@ impl TestGateway {
             jwks: None,
             jwks_url: None,
             revoked: false,
+            btg: false,
         };
         enroll::client(&self.ctx, &client).await.unwrap();
     }
@@ -280,6 +281,11 @@ impl Actor {
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(Method::DELETE, path, &[], None).await
+    }
+
+    /// Ends a consent; answers with the operation's Parameters.
+    pub async fn revokes(&self, consent: &Value) -> Value {
+        self.post(&format!("/fhir/{}/$revoke", key(consent)), &json!({"resourceType": "Parameters"})).await.is(200).body
     }
 
     /// Creates and answers with what was stored.

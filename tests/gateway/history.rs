@@ -130,7 +130,7 @@ async fn a_partner_sees_the_versions_that_consent_gives_and_fills_its_pages_with
     gw.tick().await;
     let log = gw.compliance("river-clinic").await.get("/fhir/AuditEvent?_count=200").await.is(200);
     assert!(log.text.contains("history-type") && log.text.contains("history-system"), "{}", log.text);
-    clinic.delete(&format!("/fhir/{}", key(&consent))).await.is(204);
+    clinic.revokes(&consent).await;
     assert_eq!(all(&county, "Goal/_history", 2).await, Vec::<String>::new());
 }
 

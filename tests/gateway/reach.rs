@@ -299,6 +299,7 @@ async fn a_branch_sees_what_its_parent_may_and_not_the_reverse(on: On) {
         jwks: None,
         jwks_url: None,
         revoked: false,
+        btg: false,
     };
     enroll::client(&gw.ctx, &client).await.unwrap();
     assert_eq!(total(&gw.signed_in("branch").await, "Patient").await, 0);

@@ -10,7 +10,7 @@ use crate::harness::{On, TestGateway, fixture};
 use crate::on_both;
 
 /// Every address that needs a token.
-const CLOSED: [(&str, &str); 37] = [
+const CLOSED: [(&str, &str); 46] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/"),
     ("GET", "/fhir/Patient"),
@@ -47,6 +47,15 @@ const CLOSED: [(&str, &str); 37] = [
     ("GET", "/fhir/Patient/_history"),
     ("GET", "/fhir/Patient/1/_history"),
     ("GET", "/fhir/Patient/1/_history/1"),
+    ("GET", "/fhir/Consent/$enforcement-status?patient=1"),
+    ("GET", "/fhir/Consent/$expiring"),
+    ("GET", "/fhir/Consent/$work-list"),
+    ("POST", "/fhir/Consent/$work-done"),
+    ("GET", "/fhir/Consent/1/$enforcement-status"),
+    ("POST", "/fhir/Consent/1/$revoke"),
+    ("POST", "/fhir/Consent/1/$verify"),
+    ("POST", "/fhir/Patient/1/$emergency-access"),
+    ("GET", "/fhir/Patient/1/$restricted"),
     ("POST", "/auth/introspect"),
 ];
 const PUBLIC: [&str; 8] = [

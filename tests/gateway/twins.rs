@@ -77,7 +77,7 @@ async fn what_sql_cannot_carry_is_found_as_it_is_read(on: On) {
         let consent = clinic.creates(&permit(&ana, "county-social-service", selectors.clone())).await;
         let wanted: BTreeSet<String> = expected.iter().map(|at| made[*at].clone()).collect();
         assert_eq!(found(&clinic, &county, &ana).await, wanted, "{selectors}");
-        clinic.delete(&format!("/fhir/{}", key(&consent))).await.is(204);
+        clinic.revokes(&consent).await;
         assert_eq!(found(&clinic, &county, &ana).await, BTreeSet::new(), "{selectors}");
     }
 }

@@ -51,7 +51,7 @@ pub async fn turn(ctx: &Context) -> Result<usize, Error> {
 async fn work(ctx: &Context, mut job: ExportJob) -> Result<usize, Error> {
     let wanted = Wanted::of(&job)?;
     let mut reached: Reached = serde_json::from_str(&job.reached).map_err(Fault::of("read an export"))?;
-    let asking = Asking { partner: job.partner.clone(), purposes: wanted.purposes.clone(), action: Action::Disclose };
+    let asking = Asking::of(&job.partner, &wanted.purposes, Action::Disclose);
     let mut lister = Lister {
         ctx,
         wanted: &wanted,

@@ -8,7 +8,7 @@ use crate::fhir::{Element, Instant, Issue, Reference};
 use crate::store::{ExportJob, ExportState};
 
 use super::super::record::{self, Request};
-use super::super::{Context, Error, No, everything, read, search};
+use super::super::{Context, Error, No, emergency, everything, read, search};
 use super::{Reached, Wanted};
 
 /// Of whom.
@@ -50,6 +50,7 @@ pub async fn start_export(
         return Err(Error::No(No::Unreadable, issues));
     }
 
+    emergency::only(caller, None)?;
     let target = match of {
         ExportOf::Exchange => "system".to_string(),
         ExportOf::Patients => "Patient".to_string(),

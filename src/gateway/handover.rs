@@ -1,0 +1,117 @@
+//! What the owner of a Task hands over: a resource of its own that it names as output.
+//!
+//! That is its holder's word that it may go to who asked, as far as the consent permits otherwise: a permit which its
+//! own filer gave itself opens this one resource without a further verification (rules.md 17). Written when the
+//! Task is, with the person's epoch moved; taken back with the reference. And what a Provenance says of Consents.
+
+use std::collections::BTreeSet;
+
+use crate::fhir::{Element, Resource};
+use crate::store::{HANDED, REVISED, Statement, Tx};
+
+use super::plan::Planned;
+use super::{Context, Error, believe, grants, person, place};
+
+/// Notes what a Task's owner, and nobody else, has put into its outputs.
+///
+/// # Errors
+/// What the database said.
+pub async fn note(ctx: &Context, tx: &mut Tx, owner: &str, one: &Planned, task: &Resource) -> Result<(), Error> {
+    if !one.roles.target || one.roles.requester {
+        return Ok(());
+    }
+    let source = task.key();
+    let people: BTreeSet<String> = person::patients(task).into_iter().collect();
+    let mut recipients = BTreeSet::from([one.origin.clone()]);
+    recipients.extend(place::organization(task, "requester"));
+    recipients.remove(owner);
+    let mut handed = Vec::new();
+    for (kind, id) in outputs(task) {
+        let stored = tx.current(&kind, &id).await?.filter(|stored| !stored.deleted && stored.origin == owner);
+        let Some(resource) = stored.and_then(|stored| stored.resource()) else { continue };
+        let about = person::patients(&resource);
+        let decided = !person::is_directory(&kind) && !person::is_control(&kind);
+        if decided && !about.is_empty() && about.iter().all(|patient| people.contains(patient)) {
+            handed.extend(about.into_iter().map(|patient| (patient, resource.key())));
+        }
+    }
+    for patient in &people {
+        let bucket = tx.bucket_of("Patient", patient).await?.unwrap_or(one.bucket);
+        let had_some = tx.unstate(bucket, patient, owner, &source).await? > 0;
+        for (_, key) in handed.iter().filter(|(of, _)| of == patient) {
+            for recipient in &recipients {
+                let said = Statement {
+                    bucket,
+                    patient: patient.clone(),
+                    what: HANDED,
+                    about: key.clone(),
+                    holder: owner.to_string(),
+                    recipient: recipient.clone(),
+                    source: source.clone(),
+                    at: ctx.now(),
+                };
+                tx.state(&said).await?;
+            }
+        }
+        if had_some || handed.iter().any(|(of, _)| of == patient) {
+            tx.move_epoch(bucket, patient).await?;
+            grants::renew_all(ctx, tx, patient).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes that a Consent is said to be a revision of another, with the people whom those are about: a Provenance of
+/// Consents alone names nobody itself.
+///
+/// # Errors
+/// What the database said.
+pub async fn revise(ctx: &Context, tx: &mut Tx, origin: &str, provenance: &Resource) -> Result<(), Error> {
+    for (new, older) in believe::revised(provenance) {
+        for (bucket, patient) in about(tx, &new).await? {
+            let said = Statement {
+                bucket,
+                patient,
+                what: REVISED,
+                about: new.clone(),
+                holder: origin.to_string(),
+                recipient: older.clone(),
+                source: older.clone(),
+                at: ctx.now(),
+            };
+            tx.state(&said).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whom the Consents are about that a Provenance says to be revisions, with their buckets.
+///
+/// # Errors
+/// What the database said.
+pub async fn revised_people(tx: &mut Tx, provenance: &Resource) -> Result<BTreeSet<(i64, String)>, Error> {
+    let mut found = BTreeSet::new();
+    for (new, _) in believe::revised(provenance) {
+        found.extend(about(tx, &new).await?);
+    }
+    Ok(found)
+}
+
+async fn about(tx: &mut Tx, consent: &str) -> Result<BTreeSet<(i64, String)>, Error> {
+    let id = consent.strip_prefix("Consent/").unwrap_or("");
+    let stored = tx.current("Consent", id).await?;
+    let mut found = BTreeSet::new();
+    if let Some(stored) = stored
+        && let Some(patient) = stored.patient
+    {
+        found.insert((tx.bucket_of("Patient", &patient).await?.unwrap_or(stored.bucket), patient));
+    }
+    Ok(found)
+}
+
+/// What a Task's outputs refer to here.
+fn outputs(task: &Resource) -> BTreeSet<(String, String)> {
+    let named = task.root().each("output").filter_map(|output: Element| output.reference("valueReference"));
+    let local = named.filter_map(|reference| reference.local().map(|(kind, id)| (kind.to_string(), id.to_string())));
+    local.collect()
+}
