@@ -4,6 +4,7 @@
 //! running server (rules.md 34).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
@@ -19,6 +20,7 @@ pub struct Keys {
     pub(super) verifying: DecodingKey,
     public: Vec<u8>,
     sealing: RandomizedNonceKey,
+    naming: hmac::Key,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,13 +50,17 @@ impl Keys {
     pub fn read(document: &str) -> Option<Keys> {
         let document: Document = serde_json::from_str(document).ok()?;
         let signing = BASE64.decode(document.signing).ok()?;
+        let sealing = BASE64.decode(document.sealing).ok()?;
+        // A key of its own, made from the other, so that keys of before it are still whole.
+        let naming = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &sealing), b"handoff pseudonyms");
         let public = Ed25519KeyPair::from_pkcs8(&signing).ok()?.public_key().as_ref().to_vec();
         Some(Keys {
             exchange: document.exchange,
             signing: EncodingKey::from_ed_der(&signing),
             verifying: DecodingKey::from_ed_der(&public),
             public,
-            sealing: RandomizedNonceKey::new(&AES_256_GCM, &BASE64.decode(document.sealing).ok()?).ok()?,
+            sealing: RandomizedNonceKey::new(&AES_256_GCM, &sealing).ok()?,
+            naming: hmac::Key::new(hmac::HMAC_SHA256, naming.as_ref()),
         })
     }
 
@@ -71,6 +77,12 @@ impl Keys {
         let mut out = nonce.as_ref().to_vec();
         out.append(&mut sealed);
         Some(BASE64.encode(out))
+    }
+
+    /// What a partner knows somebody by: the same for the same partner, and nothing to anybody who has not the key.
+    pub fn pseudonym(&self, partner: &str, key: &str) -> String {
+        let tag = hmac::sign(&self.naming, format!("{partner}\0{key}").as_bytes());
+        BASE64.encode(&tag.as_ref()[..18])
     }
 
     pub fn open(&self, owner: &str, sealed: &str) -> Option<String> {

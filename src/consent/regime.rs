@@ -1,16 +1,20 @@
-//! Law as data (consent.md section 5): the rows of `profiles/handoff/regimes.json`, read once.
+//! Law as data (consent.md section 5): rows, what is refused when a consent is filed, how little is said of whom, and
+//! what is the least that a purpose needs. What is bundled is `profiles/handoff/regimes.json` and `minimum.json`; an
+//! operator's documents are laid over it, row by row.
 //!
 //! Code knows no statute. It knows tests of data and question, and needs that a permitting rule meets or not. What a
 //! row says and code does not know fails closed: such a scope covers everything, such a way opens nothing.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::condition::{Atom, Condition};
 use super::directives::Directives;
+use super::discretion::Discretion;
 use super::label::{ACT_CODE, ANY_CODE, with_all_below};
+use super::minimum::Minimum;
 use super::purpose::{ACT_REASON, covering, is_within};
 use super::world::{PARTNER_KIND, REGIME, World};
 use super::{clock::Clock, who::Recipient};
@@ -19,31 +23,110 @@ use crate::fhir::Element;
 /// `policy.uri` of a consent under a policy of ours starts with this.
 pub const POLICY: &str = "https://handoff.example/fhir/policy/";
 
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
-    let json: Value = serde_json::from_str(include_str!("../../profiles/handoff/regimes.json")).unwrap_or(Value::Null);
-    let rows: Vec<Row> = Element::new(&json).each("rows").map(Row::read).collect();
-    // A table that cannot be read closes everything; a test keeps it readable.
-    if rows.is_empty() { vec![Row::closed()] } else { rows }
-});
+/// The lists of a document whose items are known by their id.
+pub const LISTS: [&str; 4] = ["rows", "filing", "discretion", "minimum"];
 
-static FILING: LazyLock<Vec<FilingRule>> = LazyLock::new(|| {
-    let json: Value = serde_json::from_str(include_str!("../../profiles/handoff/regimes.json")).unwrap_or(Value::Null);
-    Element::new(&json).each("filing").filter_map(FilingRule::read).collect()
-});
+static BUNDLED: LazyLock<Arc<Regimes>> = LazyLock::new(|| Arc::new(Regimes::read(&Regimes::shipped())));
 
-/// All rows, in their order.
-pub fn rows() -> &'static [Row] {
-    &ROWS
+/// The law of an exchange.
+#[derive(Debug)]
+pub struct Regimes {
+    pub version: String,
+    rows: Vec<Row>,
+    filing: Vec<FilingRule>,
+    discretion: Vec<Discretion>,
+    pub minimum: Minimum,
 }
 
-/// What is refused when a consent is filed.
-pub fn filing_rules() -> &'static [FilingRule] {
-    &FILING
+impl Regimes {
+    /// What is compiled in.
+    pub fn bundled() -> Arc<Regimes> {
+        BUNDLED.clone()
+    }
+
+    /// The document that is compiled in, of both files.
+    pub fn shipped() -> Value {
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
+        let mut law = read(include_str!("../../profiles/handoff/regimes.json"));
+        let least = read(include_str!("../../profiles/handoff/minimum.json"));
+        if let (Some(law), Some(least)) = (law.as_object_mut(), least.get("minimum")) {
+            law.insert("minimum".into(), least.clone());
+        }
+        law
+    }
+
+    /// A document over another one: an item replaces the one of its id, or comes behind the others.
+    pub fn merged(below: &Value, above: &Value) -> Value {
+        let mut merged = below.clone();
+        for list in LISTS {
+            let items = Element::new(above).each(list).filter_map(Element::value);
+            for item in items {
+                let known = merged.get_mut(list).and_then(Value::as_array_mut);
+                match known {
+                    None => merged[list] = json!([item]),
+                    Some(known) => match known.iter_mut().find(|own| own.get("id") == item.get("id")) {
+                        Some(own) => *own = item.clone(),
+                        None => known.push(item.clone()),
+                    },
+                }
+            }
+        }
+        if let Some(version) = above.get("version") {
+            merged["version"] = version.clone();
+        }
+        merged
+    }
+
+    /// A document as far as it can be read; what cannot be closes.
+    pub fn read(document: &Value) -> Regimes {
+        let document = Element::new(document);
+        let mut rows: Vec<Row> = document.each("rows").map(Row::read).collect();
+        if rows.is_empty() {
+            // A table that cannot be read closes everything; a test keeps the bundled one readable.
+            rows.push(Row::closed());
+        }
+        Regimes {
+            version: document.text("version").unwrap_or("").to_string(),
+            rows,
+            filing: document.each("filing").map(FilingRule::read).collect(),
+            discretion: document.each("discretion").map(Discretion::read).collect(),
+            minimum: Minimum::read(document),
+        }
+    }
+
+    /// All rows, in their order.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// What is refused when a consent is filed.
+    pub fn filing_rules(&self) -> &[FilingRule] {
+        &self.filing
+    }
+
+    /// How little is said of a partner of that kind under those regimes, and of the people it serves.
+    pub fn discretion(&self, kind: &str, regimes: &[String]) -> Option<&Discretion> {
+        self.discretion.iter().find(|one| one.concerns(kind, regimes))
+    }
 }
+
+/// Two tables are the same if they are one: nothing compares what is in them.
+impl PartialEq for Regimes {
+    fn eq(&self, other: &Regimes) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Regimes {}
 
 #[derive(Debug)]
 pub struct Row {
     pub id: String,
+    pub title: String,
+    /// What goes with each disclosure in words, for the people who read it.
+    pub notice: Option<String>,
+    /// For how many years the recipients of what it names are told on request.
+    pub accounting_years: Option<i32>,
     /// Off unless the policy lists it.
     pub is_switch: bool,
     /// It does not concern data that comes from the recipient's own house.
@@ -118,9 +201,14 @@ pub struct FilingRule {
 
 #[derive(Debug)]
 pub enum Refuse {
-    MixedPurposes { within: Vec<String>, besides: Vec<String> },
+    MixedPurposes {
+        within: Vec<String>,
+        besides: Vec<String>,
+    },
     NoEnd,
     SignedByRelatedAlone,
+    /// What it asks is not understood.
+    Whatever,
 }
 
 /// The question, as tests see it.
@@ -137,6 +225,13 @@ impl Row {
         let emergency = row.get("emergency");
         Row {
             id: row.text("id").unwrap_or("").to_string(),
+            title: row.text("title").unwrap_or("").to_string(),
+            notice: row.text("notice").map(str::to_string),
+            accounting_years: row
+                .get("accountingYears")
+                .value()
+                .and_then(Value::as_i64)
+                .and_then(|n| n.try_into().ok()),
             is_switch: row.flag("switch") == Some(true),
             is_disclosure: row.flag("disclosure") == Some(true),
             scope: Test::read(row.get("scope")),
@@ -151,6 +246,9 @@ impl Row {
     fn closed() -> Row {
         Row {
             id: "unreadable".into(),
+            title: String::new(),
+            notice: None,
+            accounting_years: None,
             is_switch: false,
             is_disclosure: false,
             scope: None,
@@ -197,7 +295,7 @@ impl Obligation {
 
 impl Test {
     /// `None` when any part of it is not known.
-    fn read(test: Element) -> Option<Test> {
+    pub(super) fn read(test: Element) -> Option<Test> {
         let (name, value) = test.object()?.iter().next()?;
         let text = || value.as_str().map(str::to_string);
         let each = || test.each(name).map(Test::read).collect::<Option<Vec<Test>>>();
@@ -244,7 +342,7 @@ impl Test {
 
 impl Need {
     /// `None` is a need that nothing meets.
-    fn read(need: Element) -> Option<Need> {
+    pub(super) fn read(need: Element) -> Option<Need> {
         let (name, value) = need.object()?.iter().next()?;
         let text = || value.as_str().map(str::to_string);
         Some(match name.as_str() {
@@ -276,23 +374,26 @@ impl Need {
 }
 
 impl FilingRule {
-    fn read(rule: Element) -> Option<FilingRule> {
+    /// What it does not say in a way that is understood, it refuses.
+    pub(super) fn read(rule: Element) -> FilingRule {
         let refuse = rule.get("refuse");
         let refuse = if refuse.get("purposesWithin").exists() {
             Refuse::MixedPurposes { within: texts(refuse, "purposesWithin"), besides: texts(refuse, "besides") }
-        } else if refuse.get("noEnd").exists() {
+        } else if refuse.flag("noEnd") == Some(true) {
             Refuse::NoEnd
+        } else if refuse.flag("signedByRelatedAlone") == Some(true) {
+            Refuse::SignedByRelatedAlone
         } else {
-            refuse.get("signedByRelatedAlone").exists().then_some(Refuse::SignedByRelatedAlone)?
+            Refuse::Whatever
         };
         let text = |name: &str| rule.text(name).unwrap_or("").to_string();
-        Some(FilingRule {
+        FilingRule {
             id: text("id"),
             policy: text("policy"),
             refuse,
             expression: text("expression"),
             text: text("text"),
-        })
+        }
     }
 }
 
@@ -306,6 +407,6 @@ fn labelled<'a>(system: &str, codes: impl IntoIterator<Item = &'a str>) -> Condi
     Condition::is(Atom::Label(labels))
 }
 
-fn texts(element: Element, name: &str) -> Vec<String> {
+pub(super) fn texts(element: Element, name: &str) -> Vec<String> {
     element.each(name).filter_map(Element::as_str).map(str::to_string).collect()
 }

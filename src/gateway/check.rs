@@ -30,7 +30,7 @@ pub async fn check(
             valid.push(None);
             continue;
         };
-        let mut found = rules(one, resource);
+        let mut found = rules(ctx, one, resource);
         let checked = ctx.profiles.check(resource.clone(), &[]);
         match &checked {
             Ok(checked) => one.notes.extend(checked.warnings().0.iter().cloned()),
@@ -54,10 +54,10 @@ pub async fn check(
 }
 
 /// The rules of the exchange that a type brings with it.
-fn rules(one: &Planned, resource: &Resource) -> Vec<Issue> {
+fn rules(ctx: &Context, one: &Planned, resource: &Resource) -> Vec<Issue> {
     match resource.kind() {
         "Task" if one.is_new() => transition::check_new(resource),
-        "Consent" => one.broken.iter().cloned().chain(Directive::problems(resource)).collect(),
+        "Consent" => one.broken.iter().cloned().chain(Directive::problems(resource, &ctx.regimes())).collect(),
         _ => one.broken.clone(),
     }
 }

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use crate::audit::{Disclosure, Refusal};
 use crate::auth::Caller;
-use crate::consent::{Action, release};
+use crate::consent::{Action, Released};
 use crate::fhir::{Instant, Reference, Resource};
 use crate::store::{Delivery, DeliveryState, Stored};
 
+use super::leave::Leave;
 use super::record::{self, Request};
 use super::{Asking, Context, Error, grounds, person, referral};
 
@@ -78,6 +79,7 @@ async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Op
     let base = ctx.config.server.base_url.clone().unwrap_or_else(|| format!("http://{}", ctx.config.server.bind));
     let base = format!("{}/fhir", base.trim_end_matches('/'));
     let mut entries = Vec::new();
+    let mut leave = Leave::new(ctx, asking.clone());
     if delivery.content == "withdrawn" {
         let url = format!("Task?identifier={base}/Task|{}", delivery.task);
         entries.push(json!({"request": {"method": "DELETE", "url": url}}));
@@ -88,7 +90,8 @@ async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Op
             let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
             let said = Some(record::said(&decision));
             let (party, patient) = (stored.origin.clone(), stored.patient.clone());
-            match release(&decision, resource).and_then(|released| released.into_resource()) {
+            let left = leave.show(stored, Some((decision.clone(), resource))).await?;
+            match left.and_then(|left| left.body).and_then(Released::into_resource) {
                 Some(resource) => {
                     record.released.push(Disclosure { key, version, party, patient, why: "delivered", decision: said });
                     entries.push(entry(resource, &base));

@@ -1,14 +1,16 @@
 //! What every flow works with, built once by `serve` or a command.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use serde_json::Value;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::auth::{Caller, Claims, KeySets, Keys, Use};
 use crate::config::Config;
+use crate::consent::Regimes;
 use crate::fhir::search::{Fact, Params, Reading};
 use crate::fhir::{Instant, Zone};
 use crate::partner::{Client, Partner, User};
@@ -28,6 +30,11 @@ pub struct Context {
     pub ids: Ids,
     clients: Mutex<HashMap<String, (Instant, Arc<Client>)>>,
     partners: Mutex<Option<(Instant, Arc<Vec<Partner>>)>>,
+    regimes: Mutex<Arc<Regimes>>,
+    /// The document that they were read from.
+    loaded: Mutex<Option<String>>,
+    /// Whose entries of the directory are, and whose people: it never changes (rules.md 4).
+    origins: Mutex<HashMap<String, String>>,
     tokens: Mutex<HashMap<[u8; 32], Arc<Known>>>,
     /// The second and the bucket of the records that are about nobody's write: see [`Context::log_bucket`].
     log_at: AtomicI64,
@@ -129,7 +136,8 @@ impl Context {
         }
         let zone = config.zone()?;
         let key_sets = KeySets::new()?;
-        let (clients, partners, tokens, log_at, statements) = Default::default();
+        let (clients, partners, tokens, log_at, statements, loaded, origins) = Default::default();
+        let regimes = Mutex::new(Regimes::bundled());
         Ok(Context {
             store,
             profiles,
@@ -142,6 +150,9 @@ impl Context {
             ids,
             clients,
             partners,
+            regimes,
+            loaded,
+            origins,
             tokens,
             log_at,
             statements,
@@ -199,8 +210,58 @@ impl Context {
         let documents = self.store.documents("partner").await?;
         let partners: Vec<Partner> = documents.iter().filter_map(|body| serde_json::from_str(body).ok()).collect();
         let partners = Arc::new(partners);
+        self.load_regimes().await?;
         *locked(&self.partners) = Some((now, partners.clone()));
         Ok(partners)
+    }
+
+    /// The law of the exchange, as it was when the partners were read.
+    pub fn regimes(&self) -> Arc<Regimes> {
+        locked(&self.regimes).clone()
+    }
+
+    async fn load_regimes(&self) -> Result<(), Fault> {
+        let document = self.store.document("regimes", "exchange").await?;
+        if *locked(&self.loaded) == document {
+            return Ok(());
+        }
+        let regimes = match &document {
+            None => Regimes::bundled(),
+            // What cannot be read closes everything.
+            Some(text) => {
+                let above = serde_json::from_str(text).unwrap_or(Value::Null);
+                let read = if above.is_null() { Value::Null } else { Regimes::merged(&Regimes::shipped(), &above) };
+                Arc::new(Regimes::read(&read))
+            }
+        };
+        *locked(&self.regimes) = regimes;
+        *locked(&self.loaded) = document;
+        Ok(())
+    }
+
+    /// The origins of those of these keys that are there.
+    pub async fn origins(&self, keys: BTreeSet<String>) -> Result<Vec<(String, String)>, Fault> {
+        let (mut found, mut unknown) = (Vec::new(), Vec::new());
+        {
+            let known = locked(&self.origins);
+            for key in keys {
+                match known.get(&key) {
+                    Some(origin) => found.push((key, origin.clone())),
+                    None => unknown.push(key),
+                }
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        let asked = self.store.origins(&unknown).await?;
+        let mut known = locked(&self.origins);
+        if known.len() + asked.len() > KEPT_MAX {
+            known.clear();
+        }
+        known.extend(asked.iter().cloned());
+        found.extend(asked);
+        Ok(found)
     }
 
     /// The CapabilityStatement, or its like, that was made for an address.

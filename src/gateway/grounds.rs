@@ -116,7 +116,7 @@ impl Ground {
     fn build<'r>(ctx: &Context, agencies: &Arc<World>, rows: impl Iterator<Item = &'r Stored> + Clone) -> Ground {
         let mut world = World::over(agencies.clone());
         let directives = believed(rows, &mut world);
-        let policy = Policy::with_default(default(ctx));
+        let policy = Policy::with_default(default(ctx)).under(ctx.regimes());
         let people = People::of(directives, &world, &policy);
         Ground { world, people }
     }

@@ -20,6 +20,7 @@ mod history;
 mod include;
 mod leave;
 mod link;
+mod mask;
 mod meta;
 mod person;
 mod place;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::consent::{Atom, Condition, DefaultPolicy, Facts, Reach};
-use crate::partner::Kind;
+use crate::partner::Partner;
 use crate::store::{Fault, Stored};
 
 use super::grounds::{Grounds, default, rows_of};
@@ -17,7 +17,9 @@ const KEYS_MAX: usize = 4_000;
 /// The reach that needs no consent: what is a partner's own, and the directory.
 pub async fn own(ctx: &Context, partner: &str) -> Result<Reach, Fault> {
     let partners = ctx.partners().await?;
-    let shelters = partners.iter().filter(|one| one.kind == Kind::VictimService).map(|one| one.id.clone());
+    let regimes = ctx.regimes();
+    let hides = |one: &&Partner| regimes.discretion(one.kind.code(), &one.regimes).is_some();
+    let shelters = partners.iter().filter(hides).map(|one| one.id.clone());
     Ok(Reach::of(partner, Vec::new(), false).masking(shelters.collect()))
 }
 

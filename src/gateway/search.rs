@@ -12,9 +12,9 @@ use crate::fhir::view::View;
 use crate::store::{After, Page, Stored};
 
 use super::grounds::Grounds;
-use super::leave::{Leaving, leaving};
+use super::leave::{Leave, Leaving};
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, include, person, reach, read};
+use super::{Asking, Context, Error, No, include, reach, read};
 
 /// What is searched.
 #[derive(Clone, Copy, Debug)]
@@ -98,9 +98,9 @@ pub async fn search(ctx: &Context, caller: &Caller, request: &Request, asked: &S
         if !query.includes.is_empty() {
             let along = include::along(&sight, &query, &page.rows).await?;
             warnings.extend(along.warning);
-            included = along.rows.into_iter().filter_map(|stored| sight.let_out(stored, &mut record)).collect();
+            included = sight.let_all_out(along.rows, &mut record).await?;
         }
-        matches = page.rows.into_iter().filter_map(|stored| sight.let_out(stored, &mut record)).collect();
+        matches = sight.let_all_out(page.rows, &mut record).await?;
     }
     record::keep(ctx, &record).await?;
     if sight.reach.withheld() {
@@ -188,27 +188,37 @@ fn kinds(ctx: &Context, caller: &Caller, query: &Query) -> Vec<String> {
 }
 
 impl Sight<'_> {
-    /// A row as this caller sees it, noted as released; `None` where the filter and the decision disagree.
-    fn let_out(&self, stored: Stored, record: &mut Record) -> Option<Row> {
-        let (partner, kind) = (self.caller.partner(), stored.kind.clone());
-        let decided = if stored.belongs_to(partner) || person::is_directory(&kind) {
+    /// Rows as this caller sees them, noted as released; those are left out where the filter and the decision disagree.
+    async fn let_all_out(&self, rows: Vec<Stored>, record: &mut Record) -> Result<Vec<Row>, Error> {
+        let mut leave = Leave::new(self.ctx, self.asking.clone());
+        let mut found = Vec::with_capacity(rows.len());
+        for stored in rows {
+            found.extend(self.let_out(stored, &mut leave, record).await?);
+        }
+        Ok(found)
+    }
+
+    async fn let_out(&self, stored: Stored, leave: &mut Leave<'_>, record: &mut Record) -> Result<Option<Row>, Error> {
+        let kind = stored.kind.clone();
+        let decided = if leave.is_by_right(&stored) {
             None
         } else {
-            let resource = stored.resource()?;
+            let Some(resource) = stored.resource() else { return Ok(None) };
             Some((self.grounds.decide(self.ctx, &self.asking, &resource), resource))
         };
-        let Some(Leaving { body: Some(body), noted }) = leaving(partner, stored, decided) else {
+        let Some(Leaving { body: Some(body), noted, .. }) = leave.show(stored, decided).await? else {
             // The filter and the decision must agree; where they do not, deny and say so.
             tracing::error!(resource.kind = %kind, request.id = %record.request_id, "reach and decision disagree: withheld");
-            return None;
+            return Ok(None);
         };
         let body = match &self.view {
-            View::Whole => body,
-            view => body.seen_as(view, &self.ctx.profiles.outline(&kind)?)?,
+            View::Whole => Some(body),
+            view => self.ctx.profiles.outline(&kind).and_then(|outline| body.seen_as(view, &outline)),
         };
+        let Some(body) = body else { return Ok(None) };
         let key = noted.key.clone();
         record.released.push(noted);
-        Some(Row { key, body })
+        Ok(Some(Row { key, body }))
     }
 }
 

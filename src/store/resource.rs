@@ -126,6 +126,16 @@ impl Store {
         Ok(self.db.fetch(one(kind, id)).await?.into_iter().next().map(Stored::of))
     }
 
+    /// Whose these keys are, of those that are there. It never changes, deleted or not.
+    pub async fn origins(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
+        let mut found = Vec::new();
+        for (kind, id) in keys.iter().filter_map(|key| key.split_once('/')) {
+            let rows = self.db.fetch(one(kind, id)).await?;
+            found.extend(rows.into_iter().map(Stored::of).map(|row| (format!("{kind}/{id}"), row.origin)));
+        }
+        Ok(found)
+    }
+
     /// What decisions about a person read: Consents and what they point at, in the order recorded. For decisions
     /// alone; nothing of it is ever answered.
     pub async fn grounds(&self, patient: &str) -> Result<Vec<Stored>, Fault> {
