@@ -82,7 +82,8 @@ impl Keys {
     /// What a partner knows somebody by: the same for the same partner, and nothing to anybody who has not the key.
     pub fn pseudonym(&self, partner: &str, key: &str) -> String {
         let tag = hmac::sign(&self.naming, format!("{partner}\0{key}").as_bytes());
-        BASE64.encode(&tag.as_ref()[..18])
+        // As an id may be spelt (FHIR R4 datatypes.html#id).
+        tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
     pub fn open(&self, owner: &str, sealed: &str) -> Option<String> {
@@ -97,6 +98,26 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pseudonym_is_the_same_for_one_partner_alone() {
+        let document = Keys::generate().unwrap();
+        let (keys, again, other) = (
+            Keys::read(&document).unwrap(),
+            Keys::read(&document).unwrap(),
+            Keys::read(&Keys::generate().unwrap()).unwrap(),
+        );
+        let name = keys.pseudonym("clinic", "Patient/1");
+        assert_eq!(name, again.pseudonym("clinic", "Patient/1"));
+        assert!(crate::fhir::reference::is_id(&name));
+        for differs in [
+            keys.pseudonym("housing", "Patient/1"),
+            keys.pseudonym("clinic", "Patient/2"),
+            other.pseudonym("clinic", "Patient/1"),
+        ] {
+            assert_ne!(name, differs);
+        }
+    }
 
     #[test]
     fn what_is_sealed_opens_for_its_owner_alone() {

@@ -1,10 +1,10 @@
 //! The least that a purpose needs of a type, by kind of recipient (45 CFR 164.502(b) and 164.514(d) as data).
 //!
 //! A list names elements that stay; one that names an element inside another keeps that much of it. Of several lists
-//! the nearest purpose counts, and of these the one that names the recipient's kind. A type without a list stays
+//! the nearest purpose counts, of these the one that names the recipient's kind, of these the last. A type without a list stays
 //! whole. Where more than one purpose is granted, what any of them needs stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::purpose::distance;
 use super::regime::texts;
@@ -45,8 +45,13 @@ impl Minimum {
         kept
     }
 
+    /// The types of which something may go.
+    pub fn kinds(&self) -> BTreeSet<&str> {
+        self.lists.iter().flat_map(|list| list.types.keys().map(String::as_str)).collect()
+    }
+
     fn nearest(&self, kind: &str, recipient: &str, purpose: &str) -> Option<&Kept> {
-        let fitting = self.lists.iter().filter_map(|list| {
+        let fitting = self.lists.iter().rev().filter_map(|list| {
             let near = match list.purposes.as_slice() {
                 [] => usize::MAX,
                 stated => stated.iter().filter_map(|stated| distance(purpose, stated)).min()?,

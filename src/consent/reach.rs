@@ -2,6 +2,9 @@
 //!
 //! The store adds what needs no consent: the partner's own data, and the directory.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::condition::Condition;
 
 /// A partner's reach over the people of one request.
@@ -11,6 +14,16 @@ pub struct Reach {
     people: Vec<(String, Condition)>,
     withheld: bool,
     masked: Vec<String>,
+    quiet: Arc<Vec<Quiet>>,
+}
+
+/// Parameters by which rows of a type are not found, because they look at what a copy of such a row does not have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quiet {
+    pub kind: String,
+    pub params: BTreeSet<String>,
+    /// The partner whose rows they are; without one, everybody's but the caller's own.
+    pub of: Option<String>,
 }
 
 impl Reach {
@@ -18,7 +31,7 @@ impl Reach {
     /// says that there were more people than could be asked.
     pub fn of(partner: &str, people: Vec<(String, Condition)>, withheld: bool) -> Reach {
         let people = people.into_iter().filter(|(_, condition)| *condition != Condition::Never).collect();
-        Reach { partner: partner.to_string(), people, withheld, masked: Vec::new() }
+        Reach { partner: partner.to_string(), people, withheld, masked: Vec::new(), quiet: Arc::default() }
     }
 
     /// The same, over these people.
@@ -33,6 +46,18 @@ impl Reach {
     #[must_use]
     pub fn masking(self, partners: Vec<String>) -> Reach {
         Reach { masked: partners.into_iter().filter(|partner| *partner != self.partner).collect(), ..self }
+    }
+
+    /// The same, not finding these rows by these parameters.
+    #[must_use]
+    pub fn quiet(self, quiet: Arc<Vec<Quiet>>) -> Reach {
+        Reach { quiet, ..self }
+    }
+
+    /// The rows that a parameter does not find, of one type or of any.
+    pub fn quiet_by<'r>(&'r self, kind: Option<&'r str>, param: &'r str) -> impl Iterator<Item = &'r Quiet> {
+        let fits = move |quiet: &&Quiet| kind.is_none_or(|kind| quiet.kind == kind) && quiet.params.contains(param);
+        self.quiet.iter().filter(fits)
     }
 
     /// Partners whose directory entries, their Organization aside, are hidden.

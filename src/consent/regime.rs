@@ -24,7 +24,7 @@ use crate::fhir::Element;
 pub const POLICY: &str = "https://handoff.example/fhir/policy/";
 
 /// The lists of a document whose items are known by their id.
-pub const LISTS: [&str; 4] = ["rows", "filing", "discretion", "minimum"];
+pub const LISTS: [&str; 5] = ["rows", "filing", "accounting", "discretion", "minimum"];
 
 static BUNDLED: LazyLock<Arc<Regimes>> = LazyLock::new(|| Arc::new(Regimes::read(&Regimes::shipped())));
 
@@ -34,6 +34,7 @@ pub struct Regimes {
     pub version: String,
     rows: Vec<Row>,
     filing: Vec<FilingRule>,
+    accounting: Vec<Accounting>,
     discretion: Vec<Discretion>,
     pub minimum: Minimum,
 }
@@ -89,6 +90,7 @@ impl Regimes {
             version: document.text("version").unwrap_or("").to_string(),
             rows,
             filing: document.each("filing").map(FilingRule::read).collect(),
+            accounting: document.each("accounting").map(Accounting::read).collect(),
             discretion: document.each("discretion").map(Discretion::read).collect(),
             minimum: Minimum::read(document),
         }
@@ -99,9 +101,30 @@ impl Regimes {
         &self.rows
     }
 
+    /// Whether a disclosure to such a recipient may have to be the least that the purpose needs, whatever is disclosed.
+    pub fn may_owe_the_least(&self, purpose: &str, kind: &str, regimes: &[String]) -> bool {
+        let owes = |row: &&Row| row.obligations.iter().any(|duty| duty.code == super::release::LEAST);
+        let may = |row: &Row| row.scope.as_ref().is_none_or(|scope| scope.may(purpose, kind, regimes).0);
+        self.rows.iter().filter(owes).any(may)
+    }
+
     /// What is refused when a consent is filed.
     pub fn filing_rules(&self) -> &[FilingRule] {
         &self.filing
+    }
+
+    /// What is shown with what is released under an obligation.
+    pub fn notice(&self, code: &str) -> Option<&Notice> {
+        self.rows
+            .iter()
+            .flat_map(|row| &row.obligations)
+            .filter(|duty| duty.code == code)
+            .find_map(|duty| duty.notice.as_ref())
+    }
+
+    /// What is told of recipients under a regime.
+    pub fn accounting(&self, id: &str) -> Option<&Accounting> {
+        self.accounting.iter().find(|one| one.id == id)
     }
 
     /// How little is said of a partner of that kind under those regimes, and of the people it serves.
@@ -123,10 +146,6 @@ impl Eq for Regimes {}
 pub struct Row {
     pub id: String,
     pub title: String,
-    /// What goes with each disclosure in words, for the people who read it.
-    pub notice: Option<String>,
-    /// For how many years the recipients of what it names are told on request.
-    pub accounting_years: Option<i32>,
     /// Off unless the policy lists it.
     pub is_switch: bool,
     /// It does not concern data that comes from the recipient's own house.
@@ -150,6 +169,25 @@ pub struct Way {
 pub struct Obligation {
     pub code: String,
     pub when: Option<Test>,
+    pub notice: Option<Notice>,
+}
+
+/// What goes with each disclosure in words, for the people who read it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    /// The mark of v3-ActCode that says that there is something to be shown.
+    pub mark: String,
+    pub text: String,
+}
+
+/// To whom a person's data went is told on request, so many years back: what was released under an obligation, or came
+/// from a partner under a regime.
+#[derive(Debug)]
+pub struct Accounting {
+    pub id: String,
+    pub years: i64,
+    pub obligation: Option<String>,
+    pub origin_regime: Option<String>,
 }
 
 /// Something to know of the data or of the question.
@@ -220,18 +258,25 @@ pub struct Asked<'a> {
     pub purpose: &'a str,
 }
 
+impl Accounting {
+    /// Without a number of years that is understood everything is told.
+    fn read(one: Element) -> Accounting {
+        let text = |name: &str| one.text(name).map(str::to_string);
+        Accounting {
+            id: text("id").unwrap_or_default(),
+            years: one.get("years").value().and_then(Value::as_i64).unwrap_or(100),
+            obligation: text("obligation"),
+            origin_regime: text("originRegime"),
+        }
+    }
+}
+
 impl Row {
     fn read(row: Element) -> Row {
         let emergency = row.get("emergency");
         Row {
             id: row.text("id").unwrap_or("").to_string(),
             title: row.text("title").unwrap_or("").to_string(),
-            notice: row.text("notice").map(str::to_string),
-            accounting_years: row
-                .get("accountingYears")
-                .value()
-                .and_then(Value::as_i64)
-                .and_then(|n| n.try_into().ok()),
             is_switch: row.flag("switch") == Some(true),
             is_disclosure: row.flag("disclosure") == Some(true),
             scope: Test::read(row.get("scope")),
@@ -247,8 +292,6 @@ impl Row {
         Row {
             id: "unreadable".into(),
             title: String::new(),
-            notice: None,
-            accounting_years: None,
             is_switch: false,
             is_disclosure: false,
             scope: None,
@@ -284,7 +327,9 @@ impl Obligation {
     fn read(obligation: Element) -> Obligation {
         let when = obligation.get("when");
         let when = if when.exists() { Test::read(when) } else { Some(Test::Anything) };
-        Obligation { code: obligation.text("code").unwrap_or("").to_string(), when }
+        let text = |name: &str| obligation.text(name).map(str::to_string);
+        let notice = text("mark").zip(text("text")).map(|(mark, text)| Notice { mark, text });
+        Obligation { code: text("code").unwrap_or_default(), when, notice }
     }
 
     /// What cannot be read binds.
@@ -314,6 +359,30 @@ impl Test {
             "patientUnder" => Test::PatientUnder(value.as_i64().and_then(|years| i32::try_from(years).ok())?),
             _ => return None,
         })
+    }
+
+    /// Whether it may hold, and whether it may fail, for what is known of a question without its data.
+    fn may(&self, purpose: &str, kind: &str, regimes: &[String]) -> (bool, bool) {
+        let known = |holds: bool| (holds, !holds);
+        match self {
+            Test::Anything => (true, false),
+            Test::All(tests) => tests
+                .iter()
+                .map(|test| test.may(purpose, kind, regimes))
+                .fold((true, false), |all, one| (all.0 && one.0, all.1 || one.1)),
+            Test::Any(tests) => tests
+                .iter()
+                .map(|test| test.may(purpose, kind, regimes))
+                .fold((false, true), |all, one| (all.0 || one.0, all.1 && one.1)),
+            Test::Not(test) => {
+                let (holds, fails) = test.may(purpose, kind, regimes);
+                (fails, holds)
+            }
+            Test::PurposeWithin(purposes) => known(is_within_any(purpose, purposes)),
+            Test::RecipientKind(own) => known(own == kind),
+            Test::RecipientRegime(own) => known(regimes.contains(own)),
+            _ => (true, true),
+        }
     }
 
     pub fn condition(&self, asked: &Asked) -> Condition {

@@ -11,6 +11,7 @@ use super::decide::Decision;
 use super::facts::references;
 use super::label::ACT_CODE;
 use super::redact::{Handling, redact};
+use super::regime::{Notice, Regimes};
 use crate::fhir::view::{Outline, View};
 use crate::fhir::{Instant, Resource, read};
 
@@ -20,8 +21,10 @@ pub const DIRECTORY: [&str; 7] =
 
 /// Obligations that travel with the resource, as labels of the copy.
 const LABELS: [&str; 4] = ["NORDSCLCD", "PERSISTLABEL", "NOREUSE", "MINEC"];
+/// What is to be shown with a resource (DS4P 1.0.0).
+const DISPLAY: &str = "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-display";
 /// The obligation to say no more than the purpose needs.
-const LEAST: &str = "MINEC";
+pub(super) const LEAST: &str = "MINEC";
 
 /// A resource decided and redacted. What leaves as it was stored keeps its bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +77,8 @@ pub fn release(decision: &Decision, resource: Resource, to: &Handling) -> Option
     }
     let least = Some(decision.purposes()).filter(|_| decision.obligations().contains(LEAST));
     let (resource, redacted) = redact(resource, decision.parts_withheld(), least, to);
-    Some(Released { content: Content::Copied(labelled(decision, resource)), redacted })
+    let resource = noticed(decision, to.regimes, labelled(decision, resource));
+    Some(Released { content: Content::Copied(resource), redacted })
 }
 
 impl Released {
@@ -131,6 +135,28 @@ impl Released {
             Content::Copied(resource) => Some(resource),
         }
     }
+}
+
+/// What the law wants shown with it: the mark among its labels, the words beside them (DS4P 1.0.0, extension-display).
+fn noticed(decision: &Decision, regimes: &Regimes, mut resource: Resource) -> Resource {
+    let notices: Vec<&Notice> = decision.obligations().iter().filter_map(|code| regimes.notice(code)).collect();
+    if notices.is_empty() {
+        return resource;
+    }
+    let mut meta = resource.root().get("meta").value().cloned().unwrap_or_else(|| json!({}));
+    for notice in notices {
+        let shown = json!({"url": DISPLAY, "valueAnnotation": {"text": notice.text}});
+        let mark = json!({"system": ACT_CODE, "code": notice.mark});
+        for (name, item) in [("extension", shown), ("security", mark)] {
+            match meta.get_mut(name).and_then(Value::as_array_mut) {
+                Some(known) if known.contains(&item) => {}
+                Some(known) => known.push(item),
+                None => meta[name] = json!([item]),
+            }
+        }
+    }
+    resource.set("meta", meta);
+    resource
 }
 
 /// Adds the obligations that must stay with the data to `meta.security`; labels are never removed.

@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 use uuid::{NoContext, Timestamp, Uuid};
 
+use super::quiet::Worked;
 use crate::auth::{Caller, Claims, KeySets, Keys, Use};
 use crate::config::Config;
 use crate::consent::Regimes;
@@ -35,6 +36,7 @@ pub struct Context {
     loaded: Mutex<Option<String>>,
     /// Whose entries of the directory are, and whose people: it never changes (rules.md 4).
     origins: Mutex<HashMap<String, String>>,
+    quiet: Mutex<HashMap<String, Worked>>,
     tokens: Mutex<HashMap<[u8; 32], Arc<Known>>>,
     /// The second and the bucket of the records that are about nobody's write: see [`Context::log_bucket`].
     log_at: AtomicI64,
@@ -136,7 +138,7 @@ impl Context {
         }
         let zone = config.zone()?;
         let key_sets = KeySets::new()?;
-        let (clients, partners, tokens, log_at, statements, loaded, origins) = Default::default();
+        let (clients, partners, tokens, log_at, statements, loaded, origins, quiet) = Default::default();
         let regimes = Mutex::new(Regimes::bundled());
         Ok(Context {
             store,
@@ -153,6 +155,7 @@ impl Context {
             regimes,
             loaded,
             origins,
+            quiet,
             tokens,
             log_at,
             statements,
@@ -237,6 +240,19 @@ impl Context {
         *locked(&self.regimes) = regimes;
         *locked(&self.loaded) = document;
         Ok(())
+    }
+
+    /// What was worked out for an asker, if it still holds.
+    pub(super) fn quiet_of<T>(&self, key: &str, holds: impl FnOnce(&Worked) -> Option<T>) -> Option<T> {
+        locked(&self.quiet).get(key).and_then(holds)
+    }
+
+    pub(super) fn keep_quiet(&self, key: String, worked: Worked) {
+        let mut known = locked(&self.quiet);
+        if known.len() >= KEPT_MAX {
+            known.clear();
+        }
+        known.insert(key, worked);
     }
 
     /// The origins of those of these keys that are there.

@@ -37,6 +37,10 @@ impl<'r> Discreet<'r> {
         self.of.is_empty()
     }
 
+    pub fn partners(&self) -> impl Iterator<Item = (&'r str, &'r Discretion)> {
+        self.of.iter().map(|(id, discretion)| (*id, *discretion))
+    }
+
     pub fn partner(&self, id: &str) -> Option<&'r Discretion> {
         self.of.get(id).copied()
     }

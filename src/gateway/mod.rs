@@ -4,6 +4,7 @@
 //! together in the order that the receipts demand: check, decide, write, record, commit. It knows neither HTTP nor
 //! HTML nor SQL.
 
+mod accounting;
 mod answers;
 mod believe;
 mod check;
@@ -25,18 +26,22 @@ mod meta;
 mod person;
 mod place;
 mod plan;
+mod quiet;
 mod reach;
 mod read;
 mod record;
 mod referral;
+pub mod regimes;
 mod reindex;
 mod search;
 mod sequence;
+mod shared;
 pub mod sign_in;
 mod submit;
 mod targets;
 mod transition;
 
+pub use accounting::{Disclosed, accounting};
 pub use claim::{Parcel, Settled, claim, settle};
 pub use conditional::Deed;
 pub use context::{Clock, Context, Ids};

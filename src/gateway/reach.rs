@@ -8,7 +8,7 @@ use crate::store::{Fault, Stored};
 
 use super::grounds::{Grounds, default, rows_of};
 use super::person::{is_control, is_directory};
-use super::{Asking, Context};
+use super::{Asking, Context, quiet};
 
 /// Most resources that one reach names one by one, because SQL cannot carry what is permitted of a person's record;
 /// beyond it people are withheld, and the answer says so (rules.md 26).
@@ -85,7 +85,7 @@ fn is_silent(ctx: &Context, rows: &[Stored]) -> bool {
 }
 
 async fn own_alone(ctx: &Context, asking: &Asking, withheld: bool) -> Result<(Reach, Grounds), Fault> {
-    let own = own(ctx, &asking.partner).await?;
+    let own = own(ctx, &asking.partner).await?.quiet(quiet::of(ctx, asking).await?);
     Ok((own.over(Vec::new(), withheld), Grounds::build(ctx, &[], Vec::new())))
 }
 
@@ -97,7 +97,7 @@ async fn share(
     rows: Vec<Stored>,
     mut withheld: bool,
 ) -> Result<(Reach, Grounds), Fault> {
-    let own = own(ctx, &asking.partner).await?;
+    let own = own(ctx, &asking.partner).await?.quiet(quiet::of(ctx, asking).await?);
     let mut budget = KEYS_MAX;
     let grounds = Grounds::build(ctx, &ctx.partners().await?, rows);
     let mut shares = Vec::new();

@@ -27,6 +27,7 @@ mod races;
 mod reach;
 mod redaction;
 mod referral;
+mod regimes;
 mod rest;
 mod rights;
 mod search;

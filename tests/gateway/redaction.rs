@@ -182,7 +182,7 @@ async fn a_shelters_places_and_people_are_masked_wherever_they_are_named(on: On)
         format!("PractitionerRole?_id={}&_include=*", role.split_once('/').unwrap().1),
     ] {
         let text = county.get(&format!("/fhir/{path}")).await.is(200).text;
-        for trace in ["den", "Warden", location.as_str(), worker.as_str(), "\"#l\"", "Hidden Falls"] {
+        for trace in ["The den", "den-1", "Warden", location.as_str(), worker.as_str(), "\"#l\"", "Hidden Falls"] {
             assert!(!text.contains(trace), "{trace} in {path}: {text}");
         }
         assert!(text.contains("REDACTED") && text.contains("masked"), "{text}");
