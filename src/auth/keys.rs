@@ -4,6 +4,7 @@
 //! running server (rules.md 34).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
@@ -19,6 +20,7 @@ pub struct Keys {
     pub(super) verifying: DecodingKey,
     public: Vec<u8>,
     sealing: RandomizedNonceKey,
+    naming: hmac::Key,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,13 +50,17 @@ impl Keys {
     pub fn read(document: &str) -> Option<Keys> {
         let document: Document = serde_json::from_str(document).ok()?;
         let signing = BASE64.decode(document.signing).ok()?;
+        let sealing = BASE64.decode(document.sealing).ok()?;
+        // A key of its own, made from the other, so that keys of before it are still whole.
+        let naming = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &sealing), b"handoff pseudonyms");
         let public = Ed25519KeyPair::from_pkcs8(&signing).ok()?.public_key().as_ref().to_vec();
         Some(Keys {
             exchange: document.exchange,
             signing: EncodingKey::from_ed_der(&signing),
             verifying: DecodingKey::from_ed_der(&public),
             public,
-            sealing: RandomizedNonceKey::new(&AES_256_GCM, &BASE64.decode(document.sealing).ok()?).ok()?,
+            sealing: RandomizedNonceKey::new(&AES_256_GCM, &sealing).ok()?,
+            naming: hmac::Key::new(hmac::HMAC_SHA256, naming.as_ref()),
         })
     }
 
@@ -73,6 +79,13 @@ impl Keys {
         Some(BASE64.encode(out))
     }
 
+    /// What a partner knows somebody by: the same for the same partner, and nothing to anybody who has not the key.
+    pub fn pseudonym(&self, partner: &str, key: &str) -> String {
+        let tag = hmac::sign(&self.naming, format!("{partner}\0{key}").as_bytes());
+        // As an id may be spelt (FHIR R4 datatypes.html#id).
+        tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     pub fn open(&self, owner: &str, sealed: &str) -> Option<String> {
         let mut bytes = BASE64.decode(sealed).ok()?;
         let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
@@ -85,6 +98,26 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pseudonym_is_the_same_for_one_partner_alone() {
+        let document = Keys::generate().unwrap();
+        let (keys, again, other) = (
+            Keys::read(&document).unwrap(),
+            Keys::read(&document).unwrap(),
+            Keys::read(&Keys::generate().unwrap()).unwrap(),
+        );
+        let name = keys.pseudonym("clinic", "Patient/1");
+        assert_eq!(name, again.pseudonym("clinic", "Patient/1"));
+        assert!(crate::fhir::reference::is_id(&name));
+        for differs in [
+            keys.pseudonym("housing", "Patient/1"),
+            keys.pseudonym("clinic", "Patient/2"),
+            other.pseudonym("clinic", "Patient/1"),
+        ] {
+            assert_ne!(name, differs);
+        }
+    }
 
     #[test]
     fn what_is_sealed_opens_for_its_owner_alone() {

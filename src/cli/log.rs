@@ -1,4 +1,4 @@
-//! `handoff log verify`.
+//! `handoff log verify` and `disclosures`.
 
 use std::process::ExitCode;
 
@@ -14,6 +14,32 @@ pub enum LogCommand {
     ///
     /// On success the head of the chain is printed: keep it elsewhere, and a later `--checkpoint` finds a cut tail.
     Verify(Verify),
+    /// To whom a person's data went, as a regime has it told on request: a line each, oldest first.
+    Disclosures(Disclosures),
+}
+
+#[derive(Args)]
+pub struct Disclosures {
+    /// The id of a Patient.
+    #[arg(long)]
+    patient: String,
+    /// An accounting of the regimes, such as those that `regimes list` names.
+    #[arg(long)]
+    regime: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Disclosures {
+    async fn run(self) -> Result<ExitCode, String> {
+        let ctx = self.common.context().await?;
+        for one in gateway::accounting(&ctx, &self.patient, &self.regime).await? {
+            let line = serde_json::json!({"at": one.at.to_string(), "recipient": one.recipient, "origin": one.origin,
+                "purposes": one.purposes, "resource": one.key, "version": one.version, "why": one.why});
+            put(&line.to_string());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 #[derive(Args)]
@@ -27,7 +53,10 @@ pub struct Verify {
 
 impl LogCommand {
     pub async fn run(self) -> Result<ExitCode, String> {
-        let LogCommand::Verify(verify) = self;
+        let verify = match self {
+            LogCommand::Verify(verify) => verify,
+            LogCommand::Disclosures(disclosures) => return disclosures.run().await,
+        };
         let checkpoint = verify.checkpoint.as_deref().map(read).transpose()?;
         let ctx = verify.common.context().await?;
         match gateway::verify(&ctx, checkpoint.as_ref()).await.map_err(|fault| fault.to_string())? {

@@ -7,6 +7,7 @@ mod enrol;
 mod import;
 mod log;
 mod profiles;
+mod regimes;
 mod serve;
 mod token;
 mod validate;
@@ -56,6 +57,9 @@ enum Command {
     /// Definitions: what is bundled, and packages to add.
     #[command(subcommand)]
     Profiles(profiles::ProfilesCommand),
+    /// Law as data: what is in force, and documents to lay over it.
+    #[command(subcommand)]
+    Regimes(regimes::RegimesCommand),
     /// The consent log.
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -127,6 +131,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
         Command::Validate(validate) => validate.run(),
         Command::Decide(decide) => decide.run(),
         Command::Profiles(profiles) => profiles.run().await,
+        Command::Regimes(regimes) => regimes.run().await,
         Command::Log(log) => log.run().await,
         Command::Import(import) => import.run().await,
     }

@@ -74,7 +74,8 @@ impl Case {
         let released = decisions.iter().filter(|decision| decision.permits());
         let mut obligations: BTreeSet<String> =
             released.flat_map(|decision| decision.obligations().iter().cloned()).collect();
-        if said == "permit" && !hidden.is_empty() {
+        let in_part = decisions.iter().any(|decision| !decision.parts_withheld().is_empty());
+        if said == "permit" && (in_part || !hidden.is_empty()) {
             obligations.insert("REDACT".to_string());
         }
         let reasons = decisions.iter().flat_map(|decision| {

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::directives::{Directives, People};
 use super::emergency::Glass;
 use super::facts::Facts;
+use super::parts::{self, Way};
 use super::question::Question;
 use super::residual::{Clause, ForPurpose, Ordinary, Residual, Shape, specialise};
 use super::world::World;
@@ -25,6 +26,8 @@ pub struct Decision {
     purposes: BTreeSet<String>,
     obligations: BTreeSet<String>,
     reasons: Vec<Reason>,
+    /// The parts that stay behind when the rest is released.
+    withheld: Vec<Way>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +99,10 @@ impl Residuals {
 
     /// Each patient that the resource names must permit (R11). A patient for whom no residual was taken does not.
     pub fn decide(&self, facts: &Facts) -> Decision {
+        parts::judged(self.whole(facts), facts, |part| self.whole(part))
+    }
+
+    fn whole(&self, facts: &Facts) -> Decision {
         let mut found = Vec::new();
         for patient in facts.patients() {
             match self.by_record.get(patient) {
@@ -324,6 +331,7 @@ impl Decision {
             purposes: BTreeSet::new(),
             obligations: BTreeSet::new(),
             reasons,
+            withheld: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use super::condition::Condition;
 use super::directives::Directives;
 use super::purpose::{EMERGENCY, is_within};
 use super::question::{Emergency, Question};
-use super::regime::{Asked, rows};
+use super::regime::Asked;
 use super::world::World;
 
 /// The role without which nobody declares.
@@ -53,8 +53,9 @@ impl Glass {
     ) -> Glass {
         let asked = Asked { world, clock, recipient: &question.recipient, person, purpose: EMERGENCY };
         let named = |row: &super::regime::Row| row.names(&asked);
-        let shut = rows().iter().filter(|row| !row.emergency_opens).map(|row| (row.id.clone(), named(row)));
-        let owed = rows().iter().filter(|row| !row.emergency_obligations.is_empty());
+        let rows = person.policy().regimes.rows();
+        let shut = rows.iter().filter(|row| !row.emergency_opens).map(|row| (row.id.clone(), named(row)));
+        let owed = rows.iter().filter(|row| !row.emergency_obligations.is_empty());
         Glass {
             is_declared: declaration.patient.as_ref().is_some_and(|patient| person.patients().contains(patient)),
             shut: shut.collect(),

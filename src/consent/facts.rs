@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::condition::Atom;
 use super::label::{ANY_CODE, CONFIDENTIALITY, rank};
+use super::parts::{Inside, Labels, Part};
 use super::purpose::ACT_REASON;
 use super::span::{Span, is_instant, moment};
 use super::world::World;
@@ -27,6 +28,7 @@ pub struct Facts {
     authors: BTreeSet<String>,
     /// Nobody is named as an author, or somebody in a way that cannot be followed.
     unnamed_author: bool,
+    parts: Vec<Part>,
 }
 
 /// As it was written: a bare date is read in the zone of the consent that asks.
@@ -45,7 +47,8 @@ impl Facts {
         let mut names: BTreeSet<String> = authors.iter().filter_map(|who| followed(*who)).collect();
         let unnamed_author = names.len() < authors.len();
         names.extend(world.authors_by_provenance(&resource.key()));
-        Facts {
+        let Inside { whole, parts } = Inside::of(root);
+        let facts = Facts {
             key: resource.key(),
             kind: resource.kind().to_string(),
             origin: resource.source().map(origin).unwrap_or_default(),
@@ -59,7 +62,35 @@ impl Facts {
             refers_to: references(root),
             unnamed_author: unnamed_author || names.is_empty(),
             authors: names,
+            parts,
+        };
+        if whole.is_empty() { facts } else { facts.bearing(&whole) }
+    }
+
+    /// What is labelled inside, or contained.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The same with more labels, as a part of it has them: its own purposes stand alone, for the whole's were asked.
+    pub(super) fn bearing(&self, more: &Labels) -> Facts {
+        let mut facts = self.clone();
+        for (system, code) in more {
+            if system == CONFIDENTIALITY {
+                facts.rank = facts.rank.and_then(|own| rank(code).map(|rank| rank.max(own)));
+            }
         }
+        if more.iter().any(|(system, _)| system == ACT_REASON) {
+            facts.labels.retain(|(system, _)| system != ACT_REASON);
+            facts.labels.insert((ACT_REASON.to_string(), ANY_CODE.to_string()));
+        }
+        facts.labels.extend(more.iter().filter(|(system, _)| system != CONFIDENTIALITY).cloned());
+        facts
+    }
+
+    /// The same, were it of another type.
+    pub(super) fn as_kind(&self, kind: &str) -> Facts {
+        Facts { kind: kind.to_string(), ..self.clone() }
     }
 
     /// As [`Facts::patients`], for who asks nothing else of a resource.

@@ -4,7 +4,7 @@
 //! and denies: a warning names it.
 
 use super::directive::{Answer, Directive, stated_answer};
-use super::regime::{FilingRule, POLICY, Refuse, filing_rules, is_within_any};
+use super::regime::{FilingRule, POLICY, Refuse, Regimes, is_within_any};
 use super::rule::Rule;
 use crate::fhir::{Issue, Resource};
 
@@ -14,7 +14,7 @@ pub const PROVISIONS_MAX: usize = 1_000;
 
 impl Directive {
     /// Everything that is wrong with a Consent, as one that is to be in force.
-    pub fn problems(consent: &Resource) -> Vec<Issue> {
+    pub fn problems(consent: &Resource, regimes: &Regimes) -> Vec<Issue> {
         let directive = Directive::read(consent);
         let mut issues = Vec::new();
         let levels = levels(&directive.root);
@@ -33,7 +33,8 @@ impl Directive {
         }
         if directive.is_privacy && directive.is_active {
             issues.extend(unanswered(consent));
-            issues.extend(filing_rules().iter().filter(|rule| directive.is_refused_by(rule)).map(|rule| {
+            let refusing = regimes.filing_rules().iter().filter(|rule| directive.is_refused_by(rule));
+            issues.extend(refusing.map(|rule| {
                 let text = format!("{} (`{}`)", rule.text, rule.id);
                 Issue::error("business-rule", "consent-against-regime", text).at(rule.expression.clone())
             }));
@@ -62,6 +63,7 @@ impl Directive {
                 let by = |kind: &str| self.performers.iter().any(|signer| signer.starts_with(kind));
                 by("RelatedPerson/") && !by("Patient/")
             }
+            Refuse::Whatever => true,
         }
     }
 }

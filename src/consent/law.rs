@@ -11,7 +11,7 @@ use super::directive::{Answer, Directive};
 use super::directives::{ADULT_YEARS, Voice};
 use super::label::ACT_CODE;
 use super::opens::Opens;
-use super::regime::{Asked, Need, POLICY, Row, Way, is_within_any, rows};
+use super::regime::{Asked, Need, POLICY, Row, Way, is_within_any};
 use super::rule::{Actor, Label, Role, Rule};
 use super::select::{Inherited, Lens};
 use super::world::REGIME;
@@ -30,7 +30,7 @@ pub struct Bound {
 /// The law of one question for one person.
 pub struct Law<'a> {
     asked: &'a Asked<'a>,
-    rows: Vec<&'static Row>,
+    rows: Vec<&'a Row>,
     heard: &'a [(&'a Directive, Voice)],
 }
 
@@ -38,7 +38,7 @@ impl<'a> Law<'a> {
     pub fn of(asked: &'a Asked<'a>, heard: &'a [(&'a Directive, Voice)]) -> Law<'a> {
         let on = |row: &&Row| !row.is_switch || asked.person.policy().overlays.contains(&row.id);
         let may_apply = |row: &&Row| row.applies(asked) != Condition::Never;
-        Law { rows: rows().iter().filter(on).filter(may_apply).collect(), asked, heard }
+        Law { rows: asked.person.policy().regimes.rows().iter().filter(on).filter(may_apply).collect(), asked, heard }
     }
 
     pub fn bound(&self) -> Vec<Bound> {

@@ -2,10 +2,12 @@
 //! overlays are on.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::condition::{Atom, Condition};
 use super::label::NORMAL;
 use super::purpose::{EMERGENCY, TREATMENT, is_within};
+use super::regime::Regimes;
 use crate::fhir::Element;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Policy {
     pub needs_verification: bool,
     /// The overlays of `regimes.json` that are switched on, by id.
     pub overlays: BTreeSet<String>,
+    /// The law of the exchange.
+    pub regimes: Arc<Regimes>,
 }
 
 /// What answers when every consent is silent.
@@ -41,7 +45,14 @@ impl Policy {
     }
 
     pub fn with_default(default: DefaultPolicy) -> Policy {
-        Policy { default, conflict: Conflict::DenyOverrides, needs_verification: false, overlays: BTreeSet::new() }
+        let (conflict, overlays, regimes) = (Conflict::DenyOverrides, BTreeSet::new(), Regimes::bundled());
+        Policy { default, conflict, needs_verification: false, overlays, regimes }
+    }
+
+    /// The same under another law than the bundled.
+    #[must_use]
+    pub fn under(self, regimes: Arc<Regimes>) -> Policy {
+        Policy { regimes, ..self }
     }
 
     /// The `policy` of a case file.

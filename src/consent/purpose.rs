@@ -65,6 +65,11 @@ pub fn covering(code: &str) -> Vec<&str> {
     std::iter::successors(Some(code), |code| parent(code)).collect()
 }
 
+/// How many steps `code` lies below `ancestor`; `None` where it does not.
+pub fn distance(code: &str, ancestor: &str) -> Option<usize> {
+    covering(code).into_iter().position(|own| own == ancestor)
+}
+
 fn parent(code: &str) -> Option<&'static str> {
     TREE.iter().find(|(_, children)| children.contains(&code)).map(|(parent, _)| *parent)
 }

@@ -2,6 +2,9 @@
 //!
 //! The store adds what needs no consent: the partner's own data, and the directory.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::condition::Condition;
 use crate::fhir::Instant;
 
@@ -13,6 +16,7 @@ pub struct Reach {
     withheld: bool,
     masked: Vec<String>,
     granted: Option<Granted>,
+    quiet: Arc<Vec<Quiet>>,
 }
 
 /// What is permitted to one asker of everybody whose conditions others share, as rows of the store say it: who has
@@ -25,12 +29,22 @@ pub struct Granted {
     pub shapes: Vec<(String, Condition)>,
 }
 
+/// Parameters by which rows of a type are not found, because they look at what a copy of such a row does not have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quiet {
+    pub kind: String,
+    pub params: BTreeSet<String>,
+    /// The partner whose rows they are; without one, everybody's but the caller's own.
+    pub of: Option<String>,
+}
+
 impl Reach {
     /// `partner` is a partner's id, `people` are patients' ids with what is permitted of their records; `withheld`
     /// says that there were more people than could be asked.
     pub fn of(partner: &str, people: Vec<(String, Condition)>, withheld: bool) -> Reach {
         let people = people.into_iter().filter(|(_, condition)| *condition != Condition::Never).collect();
-        Reach { partner: partner.to_string(), people, withheld, masked: Vec::new(), granted: None }
+        let (masked, granted, quiet) = Default::default();
+        Reach { partner: partner.to_string(), people, withheld, masked, granted, quiet }
     }
 
     /// The same, over these people.
@@ -60,6 +74,18 @@ impl Reach {
     /// Whether consent opens nothing.
     pub fn is_own_alone(&self) -> bool {
         self.people.is_empty() && self.granted.is_none()
+    }
+
+    /// The same, not finding these rows by these parameters.
+    #[must_use]
+    pub fn quiet(self, quiet: Arc<Vec<Quiet>>) -> Reach {
+        Reach { quiet, ..self }
+    }
+
+    /// The rows that a parameter does not find, of one type or of any.
+    pub fn quiet_by<'r>(&'r self, kind: Option<&'r str>, param: &'r str) -> impl Iterator<Item = &'r Quiet> {
+        let fits = move |quiet: &&Quiet| kind.is_none_or(|kind| quiet.kind == kind) && quiet.params.contains(param);
+        self.quiet.iter().filter(fits)
     }
 
     /// Partners whose directory entries, their Organization aside, are hidden.

@@ -1,16 +1,20 @@
-//! Law as data (consent.md section 5): the rows of `profiles/handoff/regimes.json`, read once.
+//! Law as data (consent.md section 5): rows, what is refused when a consent is filed, how little is said of whom, and
+//! what is the least that a purpose needs. What is bundled is `profiles/handoff/regimes.json` and `minimum.json`; an
+//! operator's documents are laid over it, row by row.
 //!
 //! Code knows no statute. It knows tests of data and question, and needs that a permitting rule meets or not. What a
 //! row says and code does not know fails closed: such a scope covers everything, such a way opens nothing.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::condition::{Atom, Condition};
 use super::directives::Directives;
+use super::discretion::Discretion;
 use super::label::{ACT_CODE, ANY_CODE, with_all_below};
+use super::minimum::Minimum;
 use super::purpose::{ACT_REASON, covering, is_within};
 use super::world::{PARTNER_KIND, REGIME, World};
 use super::{clock::Clock, who::Recipient};
@@ -19,31 +23,129 @@ use crate::fhir::Element;
 /// `policy.uri` of a consent under a policy of ours starts with this.
 pub const POLICY: &str = "https://handoff.example/fhir/policy/";
 
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
-    let json: Value = serde_json::from_str(include_str!("../../profiles/handoff/regimes.json")).unwrap_or(Value::Null);
-    let rows: Vec<Row> = Element::new(&json).each("rows").map(Row::read).collect();
-    // A table that cannot be read closes everything; a test keeps it readable.
-    if rows.is_empty() { vec![Row::closed()] } else { rows }
-});
+/// The lists of a document whose items are known by their id.
+pub const LISTS: [&str; 5] = ["rows", "filing", "accounting", "discretion", "minimum"];
 
-static FILING: LazyLock<Vec<FilingRule>> = LazyLock::new(|| {
-    let json: Value = serde_json::from_str(include_str!("../../profiles/handoff/regimes.json")).unwrap_or(Value::Null);
-    Element::new(&json).each("filing").filter_map(FilingRule::read).collect()
-});
+static BUNDLED: LazyLock<Arc<Regimes>> = LazyLock::new(|| Arc::new(Regimes::read(&Regimes::shipped())));
 
-/// All rows, in their order.
-pub fn rows() -> &'static [Row] {
-    &ROWS
+/// The law of an exchange.
+#[derive(Debug)]
+pub struct Regimes {
+    pub version: String,
+    rows: Vec<Row>,
+    filing: Vec<FilingRule>,
+    accounting: Vec<Accounting>,
+    discretion: Vec<Discretion>,
+    pub minimum: Minimum,
 }
 
-/// What is refused when a consent is filed.
-pub fn filing_rules() -> &'static [FilingRule] {
-    &FILING
+impl Regimes {
+    /// What is compiled in.
+    pub fn bundled() -> Arc<Regimes> {
+        BUNDLED.clone()
+    }
+
+    /// The document that is compiled in, of both files.
+    pub fn shipped() -> Value {
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
+        let mut law = read(include_str!("../../profiles/handoff/regimes.json"));
+        let least = read(include_str!("../../profiles/handoff/minimum.json"));
+        if let (Some(law), Some(least)) = (law.as_object_mut(), least.get("minimum")) {
+            law.insert("minimum".into(), least.clone());
+        }
+        law
+    }
+
+    /// A document over another one: an item replaces the one of its id, or comes behind the others.
+    pub fn merged(below: &Value, above: &Value) -> Value {
+        let mut merged = below.clone();
+        for list in LISTS {
+            let items = Element::new(above).each(list).filter_map(Element::value);
+            for item in items {
+                let known = merged.get_mut(list).and_then(Value::as_array_mut);
+                match known {
+                    None => merged[list] = json!([item]),
+                    Some(known) => match known.iter_mut().find(|own| own.get("id") == item.get("id")) {
+                        Some(own) => *own = item.clone(),
+                        None => known.push(item.clone()),
+                    },
+                }
+            }
+        }
+        if let Some(version) = above.get("version") {
+            merged["version"] = version.clone();
+        }
+        merged
+    }
+
+    /// A document as far as it can be read; what cannot be closes.
+    pub fn read(document: &Value) -> Regimes {
+        let document = Element::new(document);
+        let mut rows: Vec<Row> = document.each("rows").map(Row::read).collect();
+        if rows.is_empty() {
+            // A table that cannot be read closes everything; a test keeps the bundled one readable.
+            rows.push(Row::closed());
+        }
+        Regimes {
+            version: document.text("version").unwrap_or("").to_string(),
+            rows,
+            filing: document.each("filing").map(FilingRule::read).collect(),
+            accounting: document.each("accounting").map(Accounting::read).collect(),
+            discretion: document.each("discretion").map(Discretion::read).collect(),
+            minimum: Minimum::read(document),
+        }
+    }
+
+    /// All rows, in their order.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Whether a disclosure to such a recipient may have to be the least that the purpose needs, whatever is disclosed.
+    pub fn may_owe_the_least(&self, purpose: &str, kind: &str, regimes: &[String]) -> bool {
+        let owes = |row: &&Row| row.obligations.iter().any(|duty| duty.code == super::release::LEAST);
+        let may = |row: &Row| row.scope.as_ref().is_none_or(|scope| scope.may(purpose, kind, regimes).0);
+        self.rows.iter().filter(owes).any(may)
+    }
+
+    /// What is refused when a consent is filed.
+    pub fn filing_rules(&self) -> &[FilingRule] {
+        &self.filing
+    }
+
+    /// What is shown with what is released under an obligation.
+    pub fn notice(&self, code: &str) -> Option<&Notice> {
+        self.rows
+            .iter()
+            .flat_map(|row| &row.obligations)
+            .filter(|duty| duty.code == code)
+            .find_map(|duty| duty.notice.as_ref())
+    }
+
+    /// What is told of recipients under a regime.
+    pub fn accounting(&self, id: &str) -> Option<&Accounting> {
+        self.accounting.iter().find(|one| one.id == id)
+    }
+
+    /// How little is said of a partner of that kind under those regimes, and of the people it serves.
+    pub fn discretion(&self, kind: &str, regimes: &[String]) -> Option<&Discretion> {
+        self.discretion.iter().find(|one| one.concerns(kind, regimes))
+    }
 }
+
+/// Two tables are the same if they are one: nothing compares what is in them.
+impl PartialEq for Regimes {
+    fn eq(&self, other: &Regimes) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Regimes {}
 
 #[derive(Debug)]
 pub struct Row {
     pub id: String,
+    pub title: String,
     /// Off unless the policy lists it.
     pub is_switch: bool,
     /// It does not concern data that comes from the recipient's own house.
@@ -67,6 +169,25 @@ pub struct Way {
 pub struct Obligation {
     pub code: String,
     pub when: Option<Test>,
+    pub notice: Option<Notice>,
+}
+
+/// What goes with each disclosure in words, for the people who read it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    /// The mark of v3-ActCode that says that there is something to be shown.
+    pub mark: String,
+    pub text: String,
+}
+
+/// To whom a person's data went is told on request, so many years back: what was released under an obligation, or came
+/// from a partner under a regime.
+#[derive(Debug)]
+pub struct Accounting {
+    pub id: String,
+    pub years: i64,
+    pub obligation: Option<String>,
+    pub origin_regime: Option<String>,
 }
 
 /// Something to know of the data or of the question.
@@ -118,9 +239,14 @@ pub struct FilingRule {
 
 #[derive(Debug)]
 pub enum Refuse {
-    MixedPurposes { within: Vec<String>, besides: Vec<String> },
+    MixedPurposes {
+        within: Vec<String>,
+        besides: Vec<String>,
+    },
     NoEnd,
     SignedByRelatedAlone,
+    /// What it asks is not understood.
+    Whatever,
 }
 
 /// The question, as tests see it.
@@ -132,11 +258,25 @@ pub struct Asked<'a> {
     pub purpose: &'a str,
 }
 
+impl Accounting {
+    /// Without a number of years that is understood everything is told.
+    fn read(one: Element) -> Accounting {
+        let text = |name: &str| one.text(name).map(str::to_string);
+        Accounting {
+            id: text("id").unwrap_or_default(),
+            years: one.get("years").value().and_then(Value::as_i64).unwrap_or(100),
+            obligation: text("obligation"),
+            origin_regime: text("originRegime"),
+        }
+    }
+}
+
 impl Row {
     fn read(row: Element) -> Row {
         let emergency = row.get("emergency");
         Row {
             id: row.text("id").unwrap_or("").to_string(),
+            title: row.text("title").unwrap_or("").to_string(),
             is_switch: row.flag("switch") == Some(true),
             is_disclosure: row.flag("disclosure") == Some(true),
             scope: Test::read(row.get("scope")),
@@ -151,6 +291,7 @@ impl Row {
     fn closed() -> Row {
         Row {
             id: "unreadable".into(),
+            title: String::new(),
             is_switch: false,
             is_disclosure: false,
             scope: None,
@@ -186,7 +327,9 @@ impl Obligation {
     fn read(obligation: Element) -> Obligation {
         let when = obligation.get("when");
         let when = if when.exists() { Test::read(when) } else { Some(Test::Anything) };
-        Obligation { code: obligation.text("code").unwrap_or("").to_string(), when }
+        let text = |name: &str| obligation.text(name).map(str::to_string);
+        let notice = text("mark").zip(text("text")).map(|(mark, text)| Notice { mark, text });
+        Obligation { code: text("code").unwrap_or_default(), when, notice }
     }
 
     /// What cannot be read binds.
@@ -197,7 +340,7 @@ impl Obligation {
 
 impl Test {
     /// `None` when any part of it is not known.
-    fn read(test: Element) -> Option<Test> {
+    pub(super) fn read(test: Element) -> Option<Test> {
         let (name, value) = test.object()?.iter().next()?;
         let text = || value.as_str().map(str::to_string);
         let each = || test.each(name).map(Test::read).collect::<Option<Vec<Test>>>();
@@ -216,6 +359,30 @@ impl Test {
             "patientUnder" => Test::PatientUnder(value.as_i64().and_then(|years| i32::try_from(years).ok())?),
             _ => return None,
         })
+    }
+
+    /// Whether it may hold, and whether it may fail, for what is known of a question without its data.
+    fn may(&self, purpose: &str, kind: &str, regimes: &[String]) -> (bool, bool) {
+        let known = |holds: bool| (holds, !holds);
+        match self {
+            Test::Anything => (true, false),
+            Test::All(tests) => tests
+                .iter()
+                .map(|test| test.may(purpose, kind, regimes))
+                .fold((true, false), |all, one| (all.0 && one.0, all.1 || one.1)),
+            Test::Any(tests) => tests
+                .iter()
+                .map(|test| test.may(purpose, kind, regimes))
+                .fold((false, true), |all, one| (all.0 || one.0, all.1 && one.1)),
+            Test::Not(test) => {
+                let (holds, fails) = test.may(purpose, kind, regimes);
+                (fails, holds)
+            }
+            Test::PurposeWithin(purposes) => known(is_within_any(purpose, purposes)),
+            Test::RecipientKind(own) => known(own == kind),
+            Test::RecipientRegime(own) => known(regimes.contains(own)),
+            _ => (true, true),
+        }
     }
 
     pub fn condition(&self, asked: &Asked) -> Condition {
@@ -244,7 +411,7 @@ impl Test {
 
 impl Need {
     /// `None` is a need that nothing meets.
-    fn read(need: Element) -> Option<Need> {
+    pub(super) fn read(need: Element) -> Option<Need> {
         let (name, value) = need.object()?.iter().next()?;
         let text = || value.as_str().map(str::to_string);
         Some(match name.as_str() {
@@ -276,23 +443,26 @@ impl Need {
 }
 
 impl FilingRule {
-    fn read(rule: Element) -> Option<FilingRule> {
+    /// What it does not say in a way that is understood, it refuses.
+    pub(super) fn read(rule: Element) -> FilingRule {
         let refuse = rule.get("refuse");
         let refuse = if refuse.get("purposesWithin").exists() {
             Refuse::MixedPurposes { within: texts(refuse, "purposesWithin"), besides: texts(refuse, "besides") }
-        } else if refuse.get("noEnd").exists() {
+        } else if refuse.flag("noEnd") == Some(true) {
             Refuse::NoEnd
+        } else if refuse.flag("signedByRelatedAlone") == Some(true) {
+            Refuse::SignedByRelatedAlone
         } else {
-            refuse.get("signedByRelatedAlone").exists().then_some(Refuse::SignedByRelatedAlone)?
+            Refuse::Whatever
         };
         let text = |name: &str| rule.text(name).unwrap_or("").to_string();
-        Some(FilingRule {
+        FilingRule {
             id: text("id"),
             policy: text("policy"),
             refuse,
             expression: text("expression"),
             text: text("text"),
-        })
+        }
     }
 }
 
@@ -306,6 +476,6 @@ fn labelled<'a>(system: &str, codes: impl IntoIterator<Item = &'a str>) -> Condi
     Condition::is(Atom::Label(labels))
 }
 
-fn texts(element: Element, name: &str) -> Vec<String> {
+pub(super) fn texts(element: Element, name: &str) -> Vec<String> {
     element.each(name).filter_map(Element::as_str).map(str::to_string).collect()
 }

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use super::decide::Decision;
 use super::facts::references;
 use super::label::ACT_CODE;
+use super::redact::{Handling, redact};
+use super::regime::{Notice, Regimes};
 use crate::fhir::view::{Outline, View};
-use crate::fhir::{Resource, read};
+use crate::fhir::{Instant, Resource, read};
 
 /// The types that every caller reads (rules.md 2).
 pub const DIRECTORY: [&str; 7] =
@@ -19,10 +21,17 @@ pub const DIRECTORY: [&str; 7] =
 
 /// Obligations that travel with the resource, as labels of the copy.
 const LABELS: [&str; 4] = ["NORDSCLCD", "PERSISTLABEL", "NOREUSE", "MINEC"];
+/// What is to be shown with a resource (DS4P 1.0.0).
+const DISPLAY: &str = "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-display";
+/// The obligation to say no more than the purpose needs.
+pub(super) const LEAST: &str = "MINEC";
 
 /// A resource decided and redacted. What leaves as it was stored keeps its bytes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Released(Content);
+pub struct Released {
+    content: Content,
+    redacted: bool,
+}
 
 #[derive(Clone, Debug, PartialEq)]
 enum Content {
@@ -40,10 +49,20 @@ pub struct Right<'a> {
     pub holder: Option<&'a str>,
 }
 
-/// The partner's own data, what it holds by right, and what every authenticated caller reads (rules.md 2, 5, 13).
-pub fn by_right(partner: &str, right: Right, stored: String) -> Option<Released> {
+/// The partner's own data, what it holds by right, and what every authenticated caller reads (rules.md 2, 5, 13). What
+/// is not its own says nothing of whom the handling masks.
+pub fn by_right(partner: &str, right: Right, stored: String, to: Option<&Handling>) -> Option<Released> {
     let own = right.origin == partner || right.holder == Some(partner);
-    (own || is_directory(right.kind)).then_some(Released(Content::Stored(stored)))
+    if !own && !is_directory(right.kind) {
+        return None;
+    }
+    let kept = |stored: String| Released { content: Content::Stored(stored), redacted: false };
+    let Some(to) = to.filter(|to| right.origin != partner && !to.masks.is_empty()) else { return Some(kept(stored)) };
+    let resource = read::resource(stored.as_bytes()).ok()?;
+    Some(match redact(resource, &[], None, to) {
+        (resource, true) => Released { content: Content::Copied(resource), redacted: true },
+        _ => kept(stored),
+    })
 }
 
 /// Whether every authenticated caller reads resources of this type.
@@ -52,29 +71,36 @@ pub fn is_directory(kind: &str) -> bool {
 }
 
 /// What a decision permits, with its obligations carried out. A decision on one resource releases no other.
-pub fn release(decision: &Decision, resource: Resource) -> Option<Released> {
+pub fn release(decision: &Decision, resource: Resource, to: &Handling) -> Option<Released> {
     if !decision.permits() || decision.resource() != resource.key() {
         return None;
     }
-    Some(Released(Content::Copied(labelled(decision, redacted(decision, resource)))))
+    let least = Some(decision.purposes()).filter(|_| decision.obligations().contains(LEAST));
+    let (resource, redacted) = redact(resource, decision.parts_withheld(), least, to);
+    let resource = noticed(decision, to.regimes, labelled(decision, resource));
+    Some(Released { content: Content::Copied(resource), redacted })
 }
 
 /// A Provenance goes where all that it is about goes (rules.md 19): the receipts of its targets are asked for.
-pub fn with_targets(provenance: Resource, targets: &[Released]) -> Option<Released> {
+pub fn with_targets(provenance: Resource, targets: &[Released], to: &Handling) -> Option<Released> {
     let shown: BTreeSet<String> = targets.iter().filter_map(Released::key).collect();
     let about = provenance.root().references("target");
     let all = !about.is_empty() && about.iter().all(|target| shown.contains(&target.key()));
-    (all && provenance.kind() == "Provenance").then_some(Released(Content::Copied(provenance)))
+    if !all || provenance.kind() != "Provenance" {
+        return None;
+    }
+    let (resource, redacted) = redact(provenance, &[], None, to);
+    Some(Released { content: Content::Copied(resource), redacted })
 }
 
 impl Released {
     /// What one partner has by right, for somebody who does a deed in its place: the operator (rules.md 17).
     pub fn to_keeper(partner: &str, right: Right, stored: String) -> Option<Released> {
-        (right.kind == "Consent").then(|| by_right(partner, right, stored)).flatten()
+        (right.kind == "Consent").then(|| by_right(partner, right, stored, None)).flatten()
     }
 
     fn key(&self) -> Option<String> {
-        match &self.0 {
+        match &self.content {
             Content::Stored(text) => read::resource(text.as_bytes()).ok().map(|found| found.key()),
             Content::Copied(resource) => Some(resource.key()),
         }
@@ -82,7 +108,7 @@ impl Released {
 
     /// The JSON that is answered.
     pub fn into_text(self) -> String {
-        match self.0 {
+        match self.content {
             Content::Stored(text) => text,
             Content::Copied(resource) => resource.value().to_string(),
         }
@@ -90,12 +116,36 @@ impl Released {
 
     /// The part of it that was asked for; `None` when it cannot be read.
     pub fn seen_as(self, view: &View, outline: &dyn Outline) -> Option<Released> {
-        Some(Released(Content::Copied(view.of(self.into_resource()?, outline))))
+        let redacted = self.redacted;
+        Some(Released { content: Content::Copied(view.of(self.into_resource()?, outline)), redacted })
+    }
+
+    /// Whether anything was taken out of it.
+    pub fn is_redacted(&self) -> bool {
+        self.redacted
+    }
+
+    /// The same as another version of its view: with that number and of that moment (rules.md 9).
+    #[must_use]
+    pub fn numbered(mut self, version: i64, updated_at: Instant) -> Released {
+        if let Content::Copied(resource) = &mut self.content {
+            let mut meta = resource.root().get("meta").value().cloned().unwrap_or_else(|| json!({}));
+            meta["versionId"] = json!(version.to_string());
+            meta["lastUpdated"] = json!(updated_at.to_string());
+            resource.set("meta", meta);
+        }
+        self
+    }
+
+    /// Whether it would say the same under the same number.
+    pub fn says_the_same_as(&self, other: &Released) -> bool {
+        let one = self.clone().numbered(0, Instant(0));
+        self.redacted == other.redacted && one.content == other.clone().numbered(0, Instant(0)).content
     }
 
     /// Everything that it refers to, as [`references`].
     pub fn references(&self) -> BTreeSet<String> {
-        match &self.0 {
+        match &self.content {
             Content::Stored(text) => read::resource(text.as_bytes()).map(|found| references(found.root())),
             Content::Copied(resource) => Ok(references(resource.root())),
         }
@@ -104,15 +154,32 @@ impl Released {
 
     /// The resource, for what is packed into something else.
     pub fn into_resource(self) -> Option<Resource> {
-        match self.0 {
+        match self.content {
             Content::Stored(text) => read::resource(text.as_bytes()).ok(),
             Content::Copied(resource) => Some(resource),
         }
     }
 }
 
-/// Where content is taken out. No obligation of ours asks for it below the whole resource yet.
-fn redacted(_decision: &Decision, resource: Resource) -> Resource {
+/// What the law wants shown with it: the mark among its labels, the words beside them (DS4P 1.0.0, extension-display).
+fn noticed(decision: &Decision, regimes: &Regimes, mut resource: Resource) -> Resource {
+    let notices: Vec<&Notice> = decision.obligations().iter().filter_map(|code| regimes.notice(code)).collect();
+    if notices.is_empty() {
+        return resource;
+    }
+    let mut meta = resource.root().get("meta").value().cloned().unwrap_or_else(|| json!({}));
+    for notice in notices {
+        let shown = json!({"url": DISPLAY, "valueAnnotation": {"text": notice.text}});
+        let mark = json!({"system": ACT_CODE, "code": notice.mark});
+        for (name, item) in [("extension", shown), ("security", mark)] {
+            match meta.get_mut(name).and_then(Value::as_array_mut) {
+                Some(known) if known.contains(&item) => {}
+                Some(known) => known.push(item),
+                None => meta[name] = json!([item]),
+            }
+        }
+    }
+    resource.set("meta", meta);
     resource
 }
 

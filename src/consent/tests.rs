@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::directives::Voice;
 use super::label::{is_known as is_label, with_all_below};
 use super::purpose::{covering, is_known, is_within};
-use super::regime::{filing_rules, rows};
+use super::redact::{Handling, Masks};
 use super::*;
 use crate::fhir::{Instant, Resource, Severity, Zone};
 
@@ -96,9 +96,10 @@ fn a_sensitivity_covers_what_lies_below_it_and_not_its_neighbours() {
 
 #[test]
 fn the_table_of_laws_is_understood_to_the_last_need() {
-    assert_eq!(rows().len(), 9);
-    assert_eq!(filing_rules().len(), 3);
-    for row in rows() {
+    let regimes = Regimes::bundled();
+    assert_eq!(regimes.rows().len(), 9);
+    assert_eq!(regimes.filing_rules().len(), 3);
+    for row in regimes.rows() {
         assert!(row.scope.is_some() && !row.id.is_empty(), "{row:?}");
         assert!(row.ways.iter().all(|way| way.when.is_some() && way.needs.iter().all(Option::is_some)), "{row:?}");
         assert!(row.obligations.iter().all(|duty| duty.when.is_some()), "{row:?}");
@@ -230,7 +231,7 @@ fn what_breaks_a_bound_or_a_law_is_refused_when_filed() {
             vec!["consent-against-regime", "consent-against-regime"],
         ),
     ] {
-        let issues = Directive::problems(&consent("c1", "2026-01-15T15:00:05Z", more.clone()));
+        let issues = Directive::problems(&consent("c1", "2026-01-15T15:00:05Z", more.clone()), &Regimes::bundled());
         let errors: Vec<&str> =
             issues.iter().filter(|issue| issue.severity == Severity::Error).map(|issue| issue.rule).collect();
         assert_eq!(errors, expected, "{more:.200}");
@@ -242,10 +243,13 @@ fn nothing_leaves_but_what_is_own_or_directory_or_permitted() {
     let row = observation("n", "Organization/clinic", "N");
     let stored = || row.value().to_string();
     let right = Right { kind: "Observation", origin: "clinic", holder: None };
-    assert!(by_right("clinic", right, stored()).is_some() && by_right("harbor", right, stored()).is_none());
+    assert!(by_right("clinic", right, stored(), None).is_some() && by_right("harbor", right, stored(), None).is_none());
     let requested = Right { kind: "Task", origin: "clinic", holder: Some("harbor") };
-    assert!(by_right("harbor", requested, stored()).is_some() && by_right("food", requested, stored()).is_none());
-    assert!(by_right("anyone", Right { kind: "Location", ..right }, stored()).is_some());
+    assert!(
+        by_right("harbor", requested, stored(), None).is_some()
+            && by_right("food", requested, stored(), None).is_none()
+    );
+    assert!(by_right("anyone", Right { kind: "Location", ..right }, stored(), None).is_some());
 
     let world = world();
     let permit = Directive::read(&consent("c1", "2026-01-15T15:00:05Z", json!({"provision": {"type": "permit"}})));
@@ -253,9 +257,19 @@ fn nothing_leaves_but_what_is_own_or_directory_or_permitted() {
     let facts = Facts::of(&row, &world);
     let denied = decide(&People::of(vec![], &world, &Policy::deny()), &world, &asked, &facts);
     let permitted = decide(&People::of(vec![permit], &world, &Policy::deny()), &world, &asked, &facts);
-    assert!(release(&denied, row.clone()).is_none());
-    assert!(release(&permitted, observation("other", "Organization/clinic", "N")).is_none());
-    let released = release(&permitted, row).unwrap();
+    let (regimes, masks) = (Regimes::bundled(), Masks::default());
+    let outline = |_: &str| None;
+    let to = Handling {
+        kind: "housing",
+        regimes: &regimes,
+        masks: &masks,
+        discretion: None,
+        pseudonym: None,
+        outline: &outline,
+    };
+    assert!(release(&denied, row.clone(), &to).is_none());
+    assert!(release(&permitted, observation("other", "Organization/clinic", "N"), &to).is_none());
+    let released = release(&permitted, row, &to).unwrap();
     assert!(released.into_resource().unwrap().labels().iter().any(|label| label.code == "MINEC"));
     assert_eq!(
         permitted.reasons()[0].to_value(),

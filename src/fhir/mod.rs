@@ -12,6 +12,7 @@ pub mod export;
 pub mod history;
 pub mod interaction;
 mod links;
+pub mod merge;
 pub mod meta;
 pub mod offer;
 pub mod outcome;

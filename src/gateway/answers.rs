@@ -89,6 +89,10 @@ fn patches(change: &Change) -> bool {
 async fn view(ctx: &Context, caller: &Caller, request: &Request, mut written: Written) -> Written {
     // It is stored: what goes wrong from here on is no reason to say that it is not.
     let seen = find(ctx, caller, request, &written.kind, &written.id).await.unwrap_or_default();
-    written.body = Some(seen.and_then(|(_, view)| view).map_or(String::new(), |view| view.value().to_string()));
+    let view = seen.and_then(|(_, view)| view);
+    if let Some(view) = &view {
+        (written.version, written.updated_at) = (view.version(), view.updated_at().unwrap_or(written.updated_at));
+    }
+    written.body = Some(view.map_or(String::new(), |view| view.value().to_string()));
     written
 }

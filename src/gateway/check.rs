@@ -10,7 +10,7 @@ use crate::store::Stored;
 use super::plan::Planned;
 use super::record::Request;
 use super::targets::Targets;
-use super::{Context, Error, No, transition};
+use super::{Context, Error, No, shared, transition};
 
 /// Every problem of every resource at once.
 pub async fn check(
@@ -24,13 +24,15 @@ pub async fn check(
     for one in planned.iter() {
         one.resource.iter().for_each(|resource| targets.add(resource, &one.origin));
     }
+    let unreleased = shared::check(ctx, planned).await?;
     let (mut valid, mut issues) = (Vec::with_capacity(planned.len()), Vec::new());
-    for one in planned.iter_mut() {
+    for (at, one) in planned.iter_mut().enumerate() {
         let Some(resource) = &one.resource else {
             valid.push(None);
             continue;
         };
-        let mut found = rules(one, resource);
+        let mut found = rules(ctx, one, resource);
+        found.extend(unreleased.iter().filter(|(of, _)| *of == at).map(|(_, issue)| issue.clone()));
         let checked = ctx.profiles.check(resource.clone(), &[]);
         match &checked {
             Ok(checked) => one.notes.extend(checked.warnings().0.iter().cloned()),
@@ -54,10 +56,10 @@ pub async fn check(
 }
 
 /// The rules of the exchange that a type brings with it.
-fn rules(one: &Planned, resource: &Resource) -> Vec<Issue> {
+fn rules(ctx: &Context, one: &Planned, resource: &Resource) -> Vec<Issue> {
     match resource.kind() {
         "Task" if one.is_new() => transition::check_new(resource),
-        "Consent" => one.broken.iter().cloned().chain(Directive::problems(resource)).collect(),
+        "Consent" => one.broken.iter().cloned().chain(Directive::problems(resource, &ctx.regimes())).collect(),
         _ => one.broken.clone(),
     }
 }

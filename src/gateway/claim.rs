@@ -1,16 +1,17 @@
 //! The sending side's flow: what is due is claimed, decided **again**, made into a parcel and recorded; later the
 //! outcome of the attempt is written down. `delivery` does the sending in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use crate::audit::{Disclosure, Refusal};
 use crate::auth::Caller;
-use crate::consent::{Action, release};
+use crate::consent::{Action, PSEUDONYM, Released};
 use crate::fhir::{Instant, Reference, Resource};
 use crate::store::{Delivery, DeliveryState, Stored};
 
+use super::leave::Leave;
 use super::record::{self, Request};
 use super::{Asking, Context, Error, grounds, person, referral};
 
@@ -76,7 +77,8 @@ async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Op
     let endpoint = ctx.partner(&delivery.partner).await?.and_then(|partner| partner.endpoint);
     let base = ctx.config.server.base_url.clone().unwrap_or_else(|| format!("http://{}", ctx.config.server.bind));
     let base = format!("{}/fhir", base.trim_end_matches('/'));
-    let mut entries = Vec::new();
+    let (mut entries, mut resources) = (Vec::new(), Vec::new());
+    let mut leave = Leave::new(ctx, asking.clone());
     if delivery.content == "withdrawn" {
         let url = format!("Task?identifier={base}/Task|{}", delivery.task);
         entries.push(json!({"request": {"method": "DELETE", "url": url}}));
@@ -87,10 +89,11 @@ async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Op
             let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
             let said = Some(record::said(&decision));
             let (party, patient) = (stored.origin.clone(), stored.patient.clone());
-            match release(&decision, resource).and_then(|released| released.into_resource()) {
+            let left = leave.show(stored, Some((decision.clone(), resource))).await?;
+            match left.and_then(|left| left.body).and_then(Released::into_resource) {
                 Some(resource) => {
                     record.released.push(Disclosure { key, version, party, patient, why: "delivered", decision: said });
-                    entries.push(entry(resource, &base));
+                    resources.push(resource);
                 }
                 None => {
                     let why = decision.effect().name().to_string();
@@ -99,6 +102,8 @@ async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Op
             }
         }
     }
+    let names = pseudonyms(&resources);
+    entries.extend(resources.into_iter().map(|resource| entry(resource, &base, &names)));
     let task = format!("Task/{}", delivery.task);
     // Since it was put into the outbox, the Task may have gone to somebody else.
     let current = ctx.store.for_decision("Task", &delivery.task).await?.and_then(|stored| stored.resource());
@@ -152,9 +157,20 @@ async fn reached(ctx: &Context, task: &str) -> Result<Vec<Stored>, Error> {
     Ok(found)
 }
 
+/// The people who are known to the recipient by a pseudonym: their ids would be a name that agencies share.
+fn pseudonyms(resources: &[Resource]) -> BTreeMap<String, String> {
+    let name = |resource: &Resource| {
+        let identifiers = resource.root().each("identifier");
+        let mut names = identifiers.filter(|one| one.text("system") == Some(PSEUDONYM));
+        Some((resource.key(), names.next()?.text("value")?.to_string()))
+    };
+    resources.iter().filter(|resource| resource.kind() == "Patient").filter_map(name).collect()
+}
+
 /// One resource as a conditional create on an identifier of ours, so that a second attempt finds the first one's work.
-fn entry(mut resource: Resource, base: &str) -> Value {
-    let (kind, id) = (resource.kind().to_string(), resource.id().unwrap_or("").to_string());
+fn entry(mut resource: Resource, base: &str, names: &BTreeMap<String, String>) -> Value {
+    let kind = resource.kind().to_string();
+    let id = names.get(&resource.key()).map_or_else(|| resource.id().unwrap_or(""), String::as_str).to_string();
     let mut identifiers: Vec<Value> =
         resource.root().each("identifier").filter_map(|one| one.value().cloned()).collect();
     identifiers.push(json!({"system": format!("{base}/{kind}"), "value": id}));
@@ -162,6 +178,7 @@ fn entry(mut resource: Resource, base: &str) -> Value {
     resource.remove("id");
     resource.rewrite_references(&|text| {
         let (kind, id) = Reference::parse(text).local()?;
+        let id = names.get(&format!("{kind}/{id}")).map_or(id, String::as_str);
         Some(format!("{base}/{kind}/{id}"))
     });
     json!({

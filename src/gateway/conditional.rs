@@ -369,7 +369,7 @@ impl Desk<'_> {
     async fn there<'a>(&self, kind: &str, id: &str) -> Result<Resolved<'a>, Error> {
         let mut record = record::start(self.ctx, self.caller, self.request, "create", format!("{kind}/{id}"));
         let seen = read::look(self.ctx, self.caller, kind, id, &mut record).await?;
-        let version = seen.ok_or_else(|| Error::unknown(kind, id))?.version(self.caller)?;
+        let version = seen.ok_or_else(|| Error::unknown(kind, id))?.version(self.ctx, self.caller).await?;
         Ok(Resolved::There(Box::new(There { version, disclosures: record.released })))
     }
 }

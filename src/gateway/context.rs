@@ -1,14 +1,16 @@
 //! What every flow works with, built once by `serve` or a command.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use uuid::{NoContext, Timestamp, Uuid};
 
+use super::quiet::Worked;
 use crate::auth::{Caller, Claims, KeySets, Keys, Use};
 use crate::config::Config;
+use crate::consent::Regimes;
 use crate::fhir::search::{Fact, Params, Reading};
 use crate::fhir::{Instant, Zone};
 use crate::partner::{Client, Partner, User};
@@ -31,6 +33,9 @@ pub struct Context {
     pub ids: Ids,
     clients: Mutex<HashMap<String, (Instant, Arc<Client>)>>,
     agencies: Mutex<Option<(Instant, Arc<Agencies>)>>,
+    /// Whose entries of the directory are, and whose people: it never changes (rules.md 4).
+    origins: Mutex<HashMap<String, String>>,
+    quiet: Mutex<HashMap<String, Worked>>,
     /// What decisions about people are made from.
     pub(super) kept: Kept,
     tokens: Mutex<HashMap<[u8; 32], Arc<Known>>>,
@@ -134,7 +139,7 @@ impl Context {
         }
         let zone = config.zone()?;
         let key_sets = KeySets::new()?;
-        let (clients, agencies, kept, tokens, log_at, statements) = Default::default();
+        let (clients, agencies, origins, quiet, kept, tokens, log_at, statements) = Default::default();
         Ok(Context {
             store,
             profiles,
@@ -147,6 +152,8 @@ impl Context {
             ids,
             clients,
             agencies,
+            origins,
+            quiet,
             kept,
             tokens,
             log_at,
@@ -208,12 +215,56 @@ impl Context {
             return Ok(agencies.clone());
         }
         let documents = self.store.documents("partner").await?;
+        let law = self.store.document("regimes", "exchange").await?;
         let agencies = match kept {
-            Some((_, agencies)) if agencies.is_of(&documents) => agencies,
-            _ => Arc::new(Agencies::read(documents)),
+            Some((_, agencies)) if agencies.is_of(&documents, law.as_deref()) => agencies,
+            _ => Arc::new(Agencies::read(documents, law)),
         };
         *locked(&self.agencies) = Some((now, agencies.clone()));
         Ok(agencies)
+    }
+
+    /// The law of the exchange, as it was when the partners were read.
+    pub fn regimes(&self) -> Arc<Regimes> {
+        locked(&self.agencies).as_ref().map_or_else(Regimes::bundled, |(_, agencies)| agencies.regimes.clone())
+    }
+
+    /// What was worked out for an asker, if it still holds.
+    pub(super) fn quiet_of<T>(&self, key: &str, holds: impl FnOnce(&Worked) -> Option<T>) -> Option<T> {
+        locked(&self.quiet).get(key).and_then(holds)
+    }
+
+    pub(super) fn keep_quiet(&self, key: String, worked: Worked) {
+        let mut known = locked(&self.quiet);
+        if known.len() >= KEPT_MAX {
+            known.clear();
+        }
+        known.insert(key, worked);
+    }
+
+    /// The origins of those of these keys that are there.
+    pub async fn origins(&self, keys: BTreeSet<String>) -> Result<Vec<(String, String)>, Fault> {
+        let (mut found, mut unknown) = (Vec::new(), Vec::new());
+        {
+            let known = locked(&self.origins);
+            for key in keys {
+                match known.get(&key) {
+                    Some(origin) => found.push((key, origin.clone())),
+                    None => unknown.push(key),
+                }
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        let asked = self.store.origins(&unknown).await?;
+        let mut known = locked(&self.origins);
+        if known.len() + asked.len() > KEPT_MAX {
+            known.clear();
+        }
+        known.extend(asked.iter().cloned());
+        found.extend(asked);
+        Ok(found)
     }
 
     /// The CapabilityStatement, or its like, that was made for an address.

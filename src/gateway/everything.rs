@@ -252,7 +252,7 @@ impl Walk<'_> {
 
 /// What is there to be shown: a record has no deletions.
 fn out(leaving: Option<Leaving>) -> Option<(Released, Disclosure)> {
-    let Leaving { body, noted } = leaving?;
+    let Leaving { body, noted, .. } = leaving?;
     Some((body?, noted))
 }
 

@@ -168,7 +168,7 @@ impl Ground {
     fn build(ctx: &Context, agencies: &Arc<Agencies>, patient: &str, epoch: Option<i64>, rows: &[Stored]) -> Ground {
         let mut world = World::over(agencies.world.clone());
         let filed = believed(rows.iter(), &mut world);
-        let policy = Policy::with_default(default(ctx));
+        let policy = Policy::with_default(default(ctx)).under(agencies.regimes.clone());
         let directives = Directives::of(&format!("Patient/{patient}"), filed, &world, &policy);
         Ground {
             epoch,

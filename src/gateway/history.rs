@@ -149,7 +149,9 @@ async fn page(
             let mut current = stored.clone();
             current.holder = kept.holder;
             let by_right = leave.is_by_right(&current);
-            if let Some(leaving) = leave.let_out(stored, by_right).await? {
+            // A version that differs from the one before it in hidden parts alone is no version of this view.
+            let leaving = leave.let_out(stored, by_right).await?;
+            if let Some(leaving) = leaving.filter(|leaving| leaving.version == stored.version) {
                 if entries.len() == count {
                     // One more than fits: there is a next page, which will say it.
                     return Ok((entries, last));

@@ -1,20 +1,26 @@
-//! Rows on their way out: each is decided once more, by itself, redacted, and noted in the record.
+//! Rows on their way out: each is decided once more, by itself, redacted, numbered, and noted in the record.
 //!
-//! The statement that found them knew only what is in reach; where the decision says otherwise, it wins.
+//! The statement that found them knew only what is in reach; where the decision says otherwise, it wins. A row of which
+//! something was taken out leaves as a view: it carries the number and the moment of the oldest version that says the
+//! same, so that what changed in the hidden parts alone changes nothing for its reader (rules.md 9).
 
 use std::collections::HashMap;
 
 use crate::audit::Disclosure;
-use crate::consent::{Decision, Released, by_right, release};
-use crate::fhir::Resource;
+use crate::consent::{Decision, Handling, Masks, Released, by_right, release};
+use crate::fhir::view::Outline;
+use crate::fhir::{Instant, Resource};
 use crate::store::{Fault, Stored};
 
 use super::grounds::Grounds;
+use super::mask::Discreet;
 use super::record;
 use super::{Asking, Context, grounds, person};
 
 /// Grounds that are remembered, so that what is about one person is not worked out row by row.
 const KNOWN_MAX: usize = 256;
+/// How many versions a view is followed back; one that said the same for longer carries the number found there.
+const VERSIONS_MAX: usize = 1_000;
 
 /// Whom rows leave for, and what is known of the people whom they are about.
 pub struct Leave<'c> {
@@ -23,10 +29,13 @@ pub struct Leave<'c> {
     known: HashMap<Vec<String>, Grounds>,
 }
 
-/// A row that may leave.
+/// A row that may leave, as its reader sees it.
 pub struct Leaving {
     /// `None` for a deletion.
     pub body: Option<Released>,
+    /// The view's number and moment.
+    pub version: i64,
+    pub updated_at: Instant,
     pub noted: Disclosure,
 }
 
@@ -44,11 +53,11 @@ impl<'c> Leave<'c> {
     /// say and is for who needs no question.
     pub async fn let_out(&mut self, row: &Stored, by_right_now: bool) -> Result<Option<Leaving>, Fault> {
         if by_right_now {
-            return Ok(leaving(&self.asking.partner, row.clone(), None));
+            return self.show(row.clone(), None).await;
         }
         let Some(resource) = row.resource() else { return Ok(None) };
         let decision = self.decide(&resource).await?;
-        Ok(leaving(&self.asking.partner, row.clone(), Some((decision, resource))))
+        self.show(row.clone(), Some((decision, resource))).await
     }
 
     /// What is decided about one resource now.
@@ -66,26 +75,94 @@ impl<'c> Leave<'c> {
             None => Err(Fault::new("decide", "the grounds were not kept")),
         }
     }
-}
 
-/// A row as it leaves for a partner: decided and redacted, or by right where no decision is given. `None` if it may not.
-pub fn leaving(partner: &str, mut row: Stored, decided: Option<(Decision, Resource)>) -> Option<Leaving> {
-    let own = row.belongs_to(partner);
-    let why = match &decided {
-        Some(_) => "consent",
-        None if person::is_directory(&row.kind) && !own => "directory",
-        None => "own",
-    };
-    let (decision, body) = match decided {
-        Some((decision, resource)) => (Some(record::said(&decision)), Some(release(&decision, resource)?)),
-        None if row.deleted => (None, None),
-        None => {
-            let body = std::mem::take(&mut row.body);
+    /// A row as it leaves: decided and redacted, or by right where no decision is given. `None` if it may not.
+    pub async fn show(
+        &mut self,
+        mut row: Stored,
+        decided: Option<(Decision, Resource)>,
+    ) -> Result<Option<Leaving>, Fault> {
+        let own = row.belongs_to(&self.asking.partner);
+        let why = match &decided {
+            Some(_) => "consent",
+            None if person::is_directory(&row.kind) && !own => "directory",
+            None => "own",
+        };
+        let said = decided.as_ref().map(|(decision, _)| record::said(decision));
+        let asked = decided.is_some();
+        let (mut version, mut updated_at) = (row.version, row.updated_at);
+        let body = if row.deleted && !asked {
+            None
+        } else {
             // An older version may have been somebody else's by right.
-            (None, Some(by_right(partner, row.right(), body)?))
+            let Some(mut body) = self.released(&mut row, decided).await? else { return Ok(None) };
+            if body.is_redacted() {
+                (version, updated_at) = self.oldest(&row, &body, asked).await?;
+                body = body.numbered(version, updated_at);
+            }
+            Some(body)
+        };
+        let key = format!("{}/{}", row.kind, row.id);
+        let Stored { version: shown, origin: party, patient, .. } = row;
+        let noted = Disclosure { key, version: shown, party, patient, why, decision: said };
+        Ok(Some(Leaving { body, version, updated_at, noted }))
+    }
+
+    async fn released(
+        &self,
+        row: &mut Stored,
+        decided: Option<(Decision, Resource)>,
+    ) -> Result<Option<Released>, Fault> {
+        let partner = self.asking.partner.as_str();
+        if row.origin == partner && decided.is_none() {
+            let body = std::mem::take(&mut row.body);
+            return Ok(by_right(partner, row.right(), body, None));
         }
-    };
-    let key = format!("{}/{}", row.kind, row.id);
-    let Stored { version, origin: party, patient, .. } = row;
-    Some(Leaving { body, noted: Disclosure { key, version, party, patient, why, decision } })
+        let (ctx, partners) = (self.ctx, self.ctx.partners().await?);
+        let regimes = ctx.regimes();
+        let discreet = Discreet::of(&partners, &regimes, partner);
+        let masks = if row.origin == partner { Masks::default() } else { discreet.masks(ctx, row).await? };
+        let discretion = discreet.partner(&row.origin).filter(|discretion| discretion.is_pseudonymous());
+        let pseudonym = discretion.map(|_| ctx.keys.pseudonym(partner, &format!("{}/{}", row.kind, row.id)));
+        let outline = |kind: &str| -> Option<Box<dyn Outline + '_>> {
+            ctx.profiles.outline(kind).map(|outline| -> Box<dyn Outline> { Box::new(outline) })
+        };
+        let to = Handling {
+            kind: partners.iter().find(|one| one.id == partner).map_or("", |one| one.kind.code()),
+            regimes: &regimes,
+            masks: &masks,
+            discretion,
+            pseudonym: pseudonym.as_deref(),
+            outline: &outline,
+        };
+        Ok(match decided {
+            Some((decision, resource)) => release(&decision, resource, &to),
+            None => {
+                let body = std::mem::take(&mut row.body);
+                by_right(partner, row.right(), body, Some(&to))
+            }
+        })
+    }
+
+    /// Number and moment of the oldest version that says the same to this reader, version by version back.
+    async fn oldest(&mut self, row: &Stored, body: &Released, asked: bool) -> Result<(i64, Instant), Fault> {
+        let mut oldest = (row.version, row.updated_at);
+        for _ in 0..VERSIONS_MAX {
+            if oldest.0 <= 1 {
+                break;
+            }
+            let older = self.ctx.store.vread(row, oldest.0 - 1).await?;
+            let Some(mut older) = older.filter(|older| !older.deleted) else { break };
+            let decided = match older.resource().filter(|_| asked) {
+                Some(resource) => Some((self.decide(&resource).await?, resource)),
+                None => None,
+            };
+            let (version, updated_at) = (older.version, older.updated_at);
+            match self.released(&mut older, decided).await? {
+                Some(said) if said.says_the_same_as(body) => oldest = (version, updated_at),
+                _ => break,
+            }
+        }
+        Ok(oldest)
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use crate::fhir::{Reference, Resource};
-use crate::partner::Kind;
+use crate::partner::Partner;
 use crate::store::{bucket_in, bucket_of_name};
 
 use super::plan::Planned;
@@ -20,7 +20,11 @@ pub type Addresses = HashMap<String, (String, i64)>;
 pub async fn link(ctx: &Context, planned: &mut Vec<Planned>, mut addresses: Addresses) -> Result<(), Error> {
     let now = ctx.now();
     let partners = ctx.partners().await?;
-    let unlinkable = |origin: &str| partners.iter().any(|one| one.id == origin && one.kind == Kind::VictimService);
+    let regimes = ctx.regimes();
+    let is_unlinkable = |one: &Partner| {
+        regimes.discretion(one.kind.code(), &one.regimes).is_some_and(|discretion| discretion.unlinkable)
+    };
+    let unlinkable = |origin: &str| partners.iter().any(|one| one.id == origin && is_unlinkable(one));
     let mut homes: HashMap<String, i64> = HashMap::new();
     // Patients first: what is about them lives in their bucket.
     for people in [true, false] {
@@ -34,7 +38,7 @@ pub async fn link(ctx: &Context, planned: &mut Vec<Planned>, mut addresses: Addr
                     one.bucket = bucket(ctx, &homes, resource, &one.id).await?;
                 }
                 if one.id.is_empty() {
-                    // The ids of a victim service must not link people (rules.md 11).
+                    // The ids of some partners must not link people (rules.md 11).
                     let hidden = unlinkable(&one.origin);
                     one.id = if hidden { ctx.ids.unlinkable() } else { ctx.ids.in_bucket(one.bucket, now) };
                 }

@@ -4,6 +4,7 @@
 //! together in the order that the receipts demand: check, decide, write, record, commit. It knows neither HTTP nor
 //! HTML nor SQL.
 
+mod accounting;
 mod agencies;
 mod answers;
 mod believe;
@@ -27,18 +28,22 @@ mod include;
 mod kept;
 mod leave;
 mod link;
+mod mask;
 mod meta;
 mod person;
 mod place;
 mod plan;
+mod quiet;
 mod reach;
 mod read;
 mod record;
 mod referral;
+pub mod regimes;
 mod reindex;
 mod revoke;
 mod search;
 mod sequence;
+mod shared;
 pub mod sign_in;
 mod submit;
 mod targets;
@@ -46,6 +51,7 @@ mod transition;
 mod verify;
 mod worklist;
 
+pub use accounting::{Accounted, accounting};
 pub use claim::{Parcel, Settled, claim, settle};
 pub use conditional::Deed;
 pub use context::{Clock, Context, Ids};

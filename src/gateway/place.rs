@@ -1,6 +1,6 @@
 //! Where a resource goes and what is kept beside it: bucket, origin, holder, facts and index rows.
 
-use crate::consent::{Facts, World};
+use crate::consent::{Facts, World, without_labelled};
 use crate::fhir::search::{Entry, IndexValue, extract};
 use crate::fhir::{Element, Reference, Resource};
 use crate::store::{Place, RECIPIENT};
@@ -11,7 +11,9 @@ use super::Context;
 pub fn of(ctx: &Context, resource: &Resource, bucket: i64, origin: &str) -> Place {
     let facts = Facts::of(resource, &World::default());
     let patients = facts.patients().iter().filter_map(|key| key.strip_prefix("Patient/")).map(str::to_string).collect();
-    let mut entries = extract::entries(&ctx.params, resource, &ctx.zone);
+    // A part that is labelled by itself is found by nobody: a match would tell what a reader may not see.
+    let plain = without_labelled(resource);
+    let mut entries = extract::entries(&ctx.params, plain.as_ref().unwrap_or(resource), &ctx.zone);
     if resource.kind() == "Consent" {
         entries.extend(recipients(resource.root().get("provision")));
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::auth::{Caller, Way};
 use crate::consent::{Action, Released};
 use crate::fhir::interaction::Interaction;
+use crate::fhir::merge::merge;
 use crate::fhir::offer::offers;
 use crate::fhir::patch::{Patch, Unfit};
 use crate::fhir::reference::is_id;
@@ -179,7 +180,7 @@ async fn update(
         found => found,
     };
     let (current, view) = found.ok_or_else(|| Error::unknown(kind, id))?;
-    versions_agree(kind, &current, if_match, named)?;
+    versions_agree(kind, number(&current, view.as_ref()), if_match, named)?;
     revised(ctx, caller, current, view, resource.clone()).await
 }
 
@@ -205,7 +206,7 @@ async fn patched(
     let seen = view.ok_or_else(|| Error::unknown(kind, id))?;
     // Before anything of it is tested: a patch that fails would tell what is there.
     rights(ctx, caller, &current, None).await?;
-    versions_agree(kind, &current, if_match, named || patch.names_version())?;
+    versions_agree(kind, number(&current, Some(&seen)), if_match, named || patch.names_version())?;
     let resource = patch.apply(&seen, &|path| ctx.profiles.member(path)).map_err(|unfit| match unfit {
         Unfit::Version(issue) => Error::one(No::Stale, issue),
         Unfit::Content(issue) => Error::one(No::Invalid, issue),
@@ -260,9 +261,26 @@ pub fn judge(caller: &Caller, one: &mut Planned) {
     let current = one.current.as_ref().filter(|current| !current.deleted);
     let Some(stored) = current.and_then(Stored::as_resource) else { return };
     let Some(mut resource) = one.resource.take() else { return };
+    let origin = one.origin == caller.partner() || caller.way() == Way::Operator;
+    let seen = one.view.clone();
+    let view = seen.as_ref().unwrap_or(stored);
     if one.kind == "Task" {
-        let view = one.view.as_ref().unwrap_or(stored);
         one.broken = transition::check_change(view, &resource, one.roles);
+    }
+    if !origin {
+        // What was hidden from it stays (rules.md 9).
+        match merge(stored, view, &resource) {
+            Ok(merged) => resource = merged,
+            Err(refused) => {
+                let known: Vec<String> = one.broken.iter().map(|issue| issue.expression.clone()).collect();
+                one.broken.extend(refused.into_iter().filter(|at| !known.contains(at)).map(|at| {
+                    let text = format!("`{at}` holds what is hidden from you: send it back as you read it");
+                    Issue::error("business-rule", "hidden-not-yours", text).at(at)
+                }));
+            }
+        }
+    }
+    if one.kind == "Task" {
         if !one.roles.requester {
             let (version, updated_at) = (resource.version(), resource.updated_at());
             resource = transition::applied(stored.clone(), &resource);
@@ -270,8 +288,7 @@ pub fn judge(caller: &Caller, one: &mut Planned) {
             resource.stamp(&one.id, version, updated_at, &format!("Organization/{}", one.origin));
         }
     }
-    let own = one.origin == caller.partner() || caller.way() == Way::Operator;
-    if !own && person::patients(&resource) != person::patients(stored) {
+    if !origin && person::patients(&resource) != person::patients(stored) {
         let text =
             format!("`{}` is about the person that its origin says: another partner does not change that", one.kind);
         one.broken.push(Issue::error("business-rule", "person-not-yours", text).at(one.kind.clone()));
@@ -293,7 +310,7 @@ async fn delete(
         return Err(Error::not_yours(&format!("{kind}/{id}")));
     }
     if if_match.is_some() {
-        versions_agree(kind, &current, if_match, false)?;
+        versions_agree(kind, current.version, if_match, false)?;
     }
     if kind == "Consent" && !current.deleted && worklist::has_counted(ctx, &current).await? {
         let text = "a Consent that was in force stays on file: end it with `POST Consent/ID/$revoke`, or mark it `entered-in-error`";
@@ -315,7 +332,7 @@ pub async fn find(
     let mut unlogged = record::start(ctx, caller, request, "read", format!("{kind}/{id}"));
     let Some(seen) = read::look(ctx, caller, kind, id, &mut unlogged).await? else { return Ok(None) };
     let stored = seen.stored.clone();
-    let view = seen.version(caller)?.body.and_then(Released::into_resource);
+    let view = seen.version(ctx, caller).await?.body.and_then(Released::into_resource);
     Ok(Some((stored, view)))
 }
 
@@ -362,8 +379,13 @@ fn same_identity(kind: &str, id: &str, resource: &Resource) -> Result<(), Error>
     Err(Error::one(No::Unreadable, Issue::error("invalid", "identity", text).at(format!("{kind}.id"))))
 }
 
+/// The version as its caller knows it: a view has numbers of its own (rules.md 9).
+fn number(current: &Stored, view: Option<&Resource>) -> i64 {
+    view.map_or(current.version, Resource::version)
+}
+
 /// `named`: the version was named in another way, by a patch or a unique identifier (rules.md 12).
-fn versions_agree(kind: &str, current: &Stored, if_match: Option<&str>, named: bool) -> Result<(), Error> {
+fn versions_agree(kind: &str, current: i64, if_match: Option<&str>, named: bool) -> Result<(), Error> {
     let Some(text) = if_match else {
         if kind != "Task" || named {
             return Ok(());
@@ -373,9 +395,9 @@ fn versions_agree(kind: &str, current: &Stored, if_match: Option<&str>, named: b
     };
     // FHIR sends weak ETags in If-Match (R4 http.html#concurrency); bare and strong ones are sent too.
     let wanted = text.trim().trim_start_matches("W/").trim_matches('"');
-    if wanted == current.version.to_string() {
+    if wanted == current.to_string() {
         return Ok(());
     }
-    let text = format!("`If-Match` names version `{wanted}`, the current one is `{}`: read it again", current.version);
+    let text = format!("`If-Match` names version `{wanted}`, the current one is `{current}`: read it again");
     Err(Error::one(No::Stale, Issue::error("conflict", "stale", text)))
 }

@@ -7,7 +7,7 @@ use crate::store::{Fault, Stored};
 
 use super::grounds::{Grounds, default, grounds_as_known, grounds_of};
 use super::person::{is_control, is_directory};
-use super::{Asking, Context, grants};
+use super::{Asking, Context, grants, quiet};
 
 /// Most resources that one reach names one by one, because a statement cannot carry what is permitted of a person's
 /// record; beyond it people are withheld, and the answer says so (rules.md 26).
@@ -18,6 +18,11 @@ const TESTS_MAX: usize = 400;
 /// The reach that needs no consent: what is a partner's own, and the directory.
 pub async fn own(ctx: &Context, partner: &str) -> Result<Reach, Fault> {
     Ok(Reach::of(partner, Vec::new(), false).masking(ctx.agencies().await?.shelters.clone()))
+}
+
+/// The same for who searches: what copies do not have is not found by either.
+async fn own_alone(ctx: &Context, asking: &Asking) -> Result<Reach, Fault> {
+    Ok(own(ctx, &asking.partner).await?.quiet(quiet::of(ctx, asking).await?))
 }
 
 /// What the asker may see of some types, of one person or of everybody.
@@ -59,7 +64,7 @@ async fn reach_from(
     let decided: Vec<&str> =
         kinds.iter().map(String::as_str).filter(|kind| !is_directory(kind) && !is_control(kind)).collect();
     if decided.is_empty() {
-        return Ok((own(ctx, &asking.partner).await?, Grounds::none(ctx).await?));
+        return Ok((own_alone(ctx, asking).await?, Grounds::none(ctx).await?));
     }
     match patient {
         Some(patient) => about(ctx, asking, &decided, patient, known).await,
@@ -112,7 +117,7 @@ async fn about(
     };
     if is_shut(ctx, asking, &grounds) {
         // Everyone whom a resource names must permit (R11), and this one is named in all that is searched.
-        return Ok((own(ctx, &asking.partner).await?, grounds));
+        return Ok((own_alone(ctx, asking).await?, grounds));
     }
     let beside = ctx.store.named_beside(kinds, patient, ctx.config.consent.people_max).await?;
     if beside.is_empty() {
@@ -139,7 +144,7 @@ async fn share(
     grounds: Grounds,
     mut withheld: bool,
 ) -> Result<(Reach, Grounds), Fault> {
-    let own = own(ctx, &asking.partner).await?;
+    let own = own_alone(ctx, asking).await?;
     if is_shut(ctx, asking, &grounds) {
         return Ok((own.over(Vec::new(), withheld), grounds));
     }

@@ -5,12 +5,13 @@
 
 use crate::audit::{Disclosure, Record, Refusal};
 use crate::auth::Caller;
-use crate::consent::{Action, Decision, Released, by_right, release};
+use crate::consent::{Action, Decision, Released};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::reference::is_id;
 use crate::fhir::view::View;
 use crate::store::Stored;
 
+use super::leave::{Leave, Leaving};
 use super::record::{self, Request};
 use super::{Asking, Context, Error, No, grounds, person, reach};
 
@@ -56,7 +57,7 @@ pub async fn read(ctx: &Context, caller: &Caller, request: &Request, kind: &str,
         return Err(Error::unknown(kind, id));
     };
     record::keep(ctx, &record).await?;
-    if seen.stored.deleted { Err(gone(kind, id)) } else { seen.version(caller) }
+    if seen.stored.deleted { Err(gone(kind, id)) } else { seen.version(ctx, caller).await }
 }
 
 /// One version, whether current or not.
@@ -80,9 +81,11 @@ pub async fn vread(
             record::keep(ctx, &record).await?;
             return Err(gone(kind, id));
         }
-        (Some(seen), Some(_)) => Some(seen.with(seen.stored.clone()).version(caller)?),
+        (Some(seen), Some(_)) => Some(seen.with(seen.stored.clone()).version(ctx, caller).await?),
         _ => None,
     };
+    // A view has the versions in which it changed (rules.md 9).
+    let found = found.filter(|found| number(version) == Some(found.version));
     // What is released is that version, not the one that is current.
     match (&found, record.released.pop()) {
         (Some(found), Some(released)) => record.released.push(Disclosure { version: found.version, ..released }),
@@ -119,7 +122,7 @@ async fn within(ctx: &Context, caller: &Caller, mut seen: Seen) -> Result<Option
         }
         seen.decision = Some(decision);
     }
-    match seen.version(caller) {
+    match seen.version(ctx, caller).await {
         // An older version that was somebody else's by right.
         Err(Error::No(No::Unknown, _)) => Ok(None),
         version => version.map(Some),
@@ -214,23 +217,18 @@ impl Seen {
     }
 
     /// As this caller sees it.
-    pub(super) fn version(self, caller: &Caller) -> Result<Version, Error> {
-        let Seen { mut stored, decision, .. } = self;
-        let body = match &decision {
-            _ if stored.deleted => None,
-            None => {
-                let body = std::mem::take(&mut stored.body);
-                by_right(caller.partner(), stored.right(), body)
-            }
-            Some(decision) => stored.resource().and_then(|resource| release(decision, resource)),
+    pub(super) async fn version(self, ctx: &Context, caller: &Caller) -> Result<Version, Error> {
+        let Seen { stored, decision, .. } = self;
+        let (kind, id) = (stored.kind.clone(), stored.id.clone());
+        let decided = match decision {
+            Some(decision) => match stored.resource() {
+                Some(resource) => Some((decision, resource)),
+                None => return Err(Error::unknown(&kind, &id)),
+            },
+            None => None,
         };
-        let Stored { kind, id, version, updated_at, deleted, .. } = stored;
-        if deleted {
-            return Ok(Version { kind, id, version, updated_at, body: None });
-        }
-        match body {
-            Some(body) => Ok(Version { kind, id, version, updated_at, body: Some(body) }),
-            None => Err(Error::unknown(&kind, &id)),
-        }
+        let left = Leave::new(ctx, Asking::new(caller, Action::Access)).show(stored, decided).await?;
+        let Leaving { body, version, updated_at, .. } = left.ok_or_else(|| Error::unknown(&kind, &id))?;
+        Ok(Version { kind, id, version, updated_at, body })
     }
 }

@@ -12,7 +12,7 @@ use crate::fhir::view::View;
 use crate::store::{After, Page, Stored};
 
 use super::grounds::Grounds;
-use super::leave::{Leaving, leaving};
+use super::leave::{Leave, Leaving};
 use super::record::{self, Request};
 use super::{Asking, Context, Error, No, emergency, grounds, include, person, reach, read};
 
@@ -143,8 +143,8 @@ async fn look(
                 of_others.filter_map(Stored::as_resource).flat_map(person::patients).collect();
             sight.grounds = grounds::grounds_of(ctx, &named.into_iter().collect::<Vec<_>>()).await?;
         }
-        included = along.into_iter().filter_map(|stored| sight.let_out(stored, record)).collect();
-        matches = page.rows.into_iter().filter_map(|stored| sight.let_out(stored, record)).collect();
+        included = sight.let_all_out(along, record).await?;
+        matches = sight.let_all_out(page.rows, record).await?;
     }
     if sight.reach.withheld() {
         let text = "more people than are looked at in one search have consents that may concern you; name a patient to see theirs";
@@ -235,27 +235,37 @@ impl Sight<'_> {
         stored.belongs_to(self.caller.partner()) || person::is_directory(&stored.kind)
     }
 
-    /// A row as this caller sees it, noted as released; `None` where the filter and the decision disagree.
-    fn let_out(&self, stored: Stored, record: &mut Record) -> Option<Row> {
-        let (partner, kind) = (self.caller.partner(), stored.kind.clone());
-        let decided = if self.is_by_right(&stored) {
+    /// Rows as this caller sees them, noted as released; those are left out where the filter and the decision disagree.
+    async fn let_all_out(&self, rows: Vec<Stored>, record: &mut Record) -> Result<Vec<Row>, Error> {
+        let mut leave = Leave::new(self.ctx, self.asking.clone());
+        let mut found = Vec::with_capacity(rows.len());
+        for stored in rows {
+            found.extend(self.let_out(stored, &mut leave, record).await?);
+        }
+        Ok(found)
+    }
+
+    async fn let_out(&self, stored: Stored, leave: &mut Leave<'_>, record: &mut Record) -> Result<Option<Row>, Error> {
+        let kind = stored.kind.clone();
+        let decided = if leave.is_by_right(&stored) {
             None
         } else {
-            let resource = stored.resource()?;
+            let Some(resource) = stored.resource() else { return Ok(None) };
             Some((self.grounds.decide(self.ctx, &self.asking, &resource), resource))
         };
-        let Some(Leaving { body: Some(body), noted }) = leaving(partner, stored, decided) else {
+        let Some(Leaving { body: Some(body), noted, .. }) = leave.show(stored, decided).await? else {
             // The filter and the decision must agree; where they do not, deny and say so.
             tracing::error!(resource.kind = %kind, request.id = %record.request_id, "reach and decision disagree: withheld");
-            return None;
+            return Ok(None);
         };
         let body = match &self.view {
-            View::Whole => body,
-            view => body.seen_as(view, &self.ctx.profiles.outline(&kind)?)?,
+            View::Whole => Some(body),
+            view => self.ctx.profiles.outline(&kind).and_then(|outline| body.seen_as(view, &outline)),
         };
+        let Some(body) = body else { return Ok(None) };
         let key = noted.key.clone();
         record.released.push(noted);
-        Some(Row { key, body })
+        Ok(Some(Row { key, body }))
     }
 }
 

@@ -92,7 +92,8 @@ pub struct User {
 }
 
 impl Kind {
-    fn code(self) -> &'static str {
+    /// As `Organization.type` says it.
+    pub fn code(self) -> &'static str {
         match self {
             Kind::Clinic => "clinic",
             Kind::Housing => "housing",

@@ -7,7 +7,7 @@
 //! Every condition has two forms. Tested row by row it is an EXISTS on the row's own index rows; where it selects few
 //! rows of many it **drives**: the rows are found from the values.
 
-use crate::consent::Reach;
+use crate::consent::{Quiet, Reach};
 use crate::fhir::search::{Criterion, Filter, ParamKind, Test};
 
 use super::sql::Sql;
@@ -63,6 +63,16 @@ pub(super) fn holds(sql: Sql, kind: Option<&str>, criterion: &Criterion, asked: 
             let sql = sql.push("(r.kind = ").bind(kind.as_str()).push(" AND ");
             holds(sql, Some(kind), part, asked).push(")")
         }
+        Criterion::Chain { param, .. } => {
+            found_by(sql, kind, param, asked.within, |sql| leads(sql, kind, criterion, asked))
+        }
+        Criterion::Has { .. } => leads(sql, kind, criterion, asked),
+    }
+}
+
+/// Appends the condition that a criterion on another resource is.
+fn leads(sql: Sql, kind: Option<&str>, criterion: &Criterion, asked: Asked) -> Sql {
+    match criterion {
         Criterion::Chain { param, kind: target, then } => match kind.filter(|_| drives(criterion, asked)) {
             Some(kind) => {
                 let sql = sql.push("(r.bucket, r.id) IN (SELECT x.bucket, x.id FROM idx_reference x WHERE x.kind = ");
@@ -87,7 +97,7 @@ pub(super) fn holds(sql: Sql, kind: Option<&str>, criterion: &Criterion, asked: 
                     sql.push("r.id IN (SELECT x.target_id FROM idx_reference x WHERE x.kind = ").bind(source.as_str());
                 let sql = sql.push(" AND x.param = ").bind(param.as_str()).push(" AND x.target_kind = ").bind(kind);
                 let sql = sql.push(" AND (x.bucket, x.id) IN (SELECT r.bucket, r.id FROM resource r WHERE ");
-                fits(sql, source, then, asked).push("))")
+                found_by(sql, Some(source), param, asked.within, |sql| fits(sql, source, then, asked)).push("))")
             }
             None => {
                 let sql = sql
@@ -95,9 +105,12 @@ pub(super) fn holds(sql: Sql, kind: Option<&str>, criterion: &Criterion, asked: 
                 let sql = sql.push(" AND x.kind = ").bind(source.as_str()).push(" AND x.param = ").bind(param.as_str());
                 let sql =
                     sql.push(" AND EXISTS (SELECT 1 FROM resource r WHERE r.bucket = x.bucket AND r.id = x.id AND ");
-                fits(sql, source, then, Asked { is_narrow: true, ..asked }).push("))")
+                let narrow = Asked { is_narrow: true, ..asked };
+                found_by(sql, Some(source), param, asked.within, |sql| fits(sql, source, then, narrow)).push("))")
             }
         },
+        // Those on the row itself are `holds`' own.
+        _ => sql.push("1 = 0"),
     }
 }
 
@@ -116,7 +129,39 @@ fn judged(sql: Sql, kind: &str, then: &Criterion, asked: Asked) -> Sql {
     reach::visible(sql, asked.within, kind)
 }
 
+/// Appends the rest for rows that the parameter may find.
+fn found_by(sql: Sql, kind: Option<&str>, param: &str, within: &Reach, rest: impl FnOnce(Sql) -> Sql) -> Sql {
+    let mut sql = sql;
+    let mut count = 0;
+    for quiet in within.quiet_by(kind, param) {
+        sql = spoken_of(sql.push("("), quiet, within).push(" AND ");
+        count += 1;
+    }
+    (0..count).fold(rest(sql), |sql, _| sql.push(")"))
+}
+
+/// Appends that row `r` is of another type, or one that may be found.
+pub(super) fn spoken_of(sql: Sql, quiet: &Quiet, within: &Reach) -> Sql {
+    let sql = sql.push("(r.kind <> ").bind(quiet.kind.as_str()).push(" OR ");
+    match &quiet.of {
+        // Its own row of the directory is the operator's.
+        Some(partner) if quiet.kind == "Organization" => {
+            let sql = sql.push("(r.origin <> ").bind(partner.as_str());
+            sql.push(" AND r.id <> ").bind(partner.as_str()).push("))")
+        }
+        Some(partner) => sql.push("r.origin <> ").bind(partner.as_str()).push(")"),
+        None => {
+            let sql = sql.push("r.origin = ").bind(within.partner());
+            sql.push(" OR r.holder = ").bind(within.partner()).push(")")
+        }
+    }
+}
+
 fn holds_filter(sql: Sql, kind: Option<&str>, filter: &Filter, asked: Asked) -> Sql {
+    found_by(sql, kind, &filter.param, asked.within, |sql| passes_filter(sql, kind, filter, asked))
+}
+
+fn passes_filter(sql: Sql, kind: Option<&str>, filter: &Filter, asked: Asked) -> Sql {
     let sql = if filter.negated { sql.push("NOT ") } else { sql };
     let Some(first) = filter.tests.first() else { return sql.push("1 = 0") };
     match (first, kind) {

@@ -89,7 +89,7 @@ fn by_time(query: &Query, within: &Reach, descending: bool, after: Option<&After
 fn by_keys(query: &Query, within: &Reach, order: &[SortKey], after: Option<&After>) -> Sql {
     let mut sql = Sql::new("SELECT s.* FROM (SELECT ").push(Stored::columns());
     for (key, alias) in order.iter().zip(ALIASES) {
-        sql = key_of(sql.push(", "), key).push(alias);
+        sql = key_of(sql.push(", "), key, within).push(alias);
     }
     let mut sql = matching(sql, query, within).push(") s WHERE ");
     sql = match after {
@@ -134,7 +134,7 @@ fn is_narrow(query: &Query) -> bool {
 }
 
 /// Appends the value that a row is sorted by: of several, the first in the direction of the sort.
-fn key_of(sql: Sql, key: &SortKey) -> Sql {
+fn key_of(sql: Sql, key: &SortKey, within: &Reach) -> Sql {
     let (code, kind) = match &key.by {
         SortBy::Id => return sql.push("r.id"),
         SortBy::Updated => return sql.push("r.updated_at"),
@@ -153,7 +153,8 @@ fn key_of(sql: Sql, key: &SortKey) -> Sql {
     let sql = sql.push(if key.descending { "(SELECT MAX(" } else { "(SELECT MIN(" });
     let sql = sql.push(column).push(") FROM ").push(table_of(kind));
     let sql = sql.push(" x WHERE x.bucket = r.bucket AND x.kind = r.kind AND x.id = r.id AND x.param = ");
-    sql.bind(code.as_str()).push(")")
+    let sql = sql.bind(code.as_str());
+    within.quiet_by(None, code).fold(sql, |sql, quiet| criterion::spoken_of(sql.push(" AND "), quiet, within)).push(")")
 }
 
 /// Appends that a row comes behind another in an order: beyond it in the first key in which they differ.

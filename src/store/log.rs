@@ -54,6 +54,8 @@ pub struct Filter {
     pub party: Option<String>,
     pub id: Option<String>,
     pub patient: Option<String>,
+    /// A person whom it says anything of, asked for or not: every record is looked through.
+    pub mentions: Option<String>,
     pub recipient: Option<String>,
     pub verdict: Option<String>,
     pub from: Option<Instant>,
@@ -258,6 +260,9 @@ impl Store {
         };
         if let Some(id) = &filter.id {
             sql = sql.push(" AND r.id = ").bind(id.as_str());
+        }
+        if let Some(patient) = &filter.mentions {
+            sql = sql.push(" AND r.body LIKE ").bind(format!("%\"{patient}\"%"));
         }
         if let Some(recipient) = &filter.recipient {
             sql = sql.push(" AND r.partner = ").bind(recipient.as_str());

@@ -165,6 +165,16 @@ impl Store {
         }))
     }
 
+    /// Whose these keys are, of those that are there. It never changes, deleted or not.
+    pub async fn origins(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
+        let mut found = Vec::new();
+        for (kind, id) in keys.iter().filter_map(|key| key.split_once('/')) {
+            let rows = self.db.fetch(one(kind, id)).await?;
+            found.extend(rows.into_iter().map(Stored::of).map(|row| (format!("{kind}/{id}"), row.origin)));
+        }
+        Ok(found)
+    }
+
     /// The epochs of these patients; `None` for who has none.
     pub async fn epochs(&self, patients: &[String]) -> Result<Vec<Option<i64>>, Fault> {
         let mut found = Vec::with_capacity(patients.len());

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::harness::{On, TestGateway, fixture, key};
 use crate::on_both;
+use crate::regimes::{EVE, bundle, release};
 
 on_both!(a_source_that_was_sent_is_kept_in_a_provenance);
 async fn a_source_that_was_sent_is_kept_in_a_provenance(on: On) {
@@ -52,7 +53,9 @@ async fn the_ids_of_a_victim_service_say_nothing(on: On) {
     let gw = TestGateway::exchange(on, None).await;
     gw.enrol("safe-house", handoff::partner::Kind::VictimService, None).await;
     let shelter = gw.system("safe-house").await;
-    let patient = shelter.creates(&json!({"resourceType": "Patient", "active": true})).await;
+    let person = json!({"resourceType": "Patient", "active": true});
+    let sent = shelter.submits(&bundle(&[("1", person), ("2", release(EVE, "harbor-housing"))])).await;
+    let patient = sent.one("Patient");
     let goal = json!({"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "rest"},
         "subject": {"reference": key(&patient)}});
     let goal = shelter.creates(&goal).await;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{Decision, Effect, Reason};
+use crate::consent::parts::{Way, pointer};
 
 impl Decision {
     pub fn permits(&self) -> bool {
@@ -40,20 +41,36 @@ impl Decision {
         &self.obligations
     }
 
+    /// The parts that stay behind.
+    pub(in crate::consent) fn parts_withheld(&self) -> &[Way] {
+        &self.withheld
+    }
+
+    /// The same without these parts, and with what the others ask for in return.
+    #[must_use]
+    pub(in crate::consent) fn without(self, withheld: Vec<Way>, owed: BTreeSet<String>) -> Decision {
+        let obligations = self.obligations.into_iter().chain(owed).collect();
+        Decision { withheld, obligations, ..self }
+    }
+
     pub fn reasons(&self) -> &[Reason] {
         &self.reasons
     }
 
     /// For the log.
     pub fn to_value(&self) -> Value {
-        json!({
+        let mut said = json!({
             "resource": self.resource,
             "effect": self.effect.name(),
             "decided": self.is_decided,
             "purposes": self.purposes,
             "obligations": self.obligations,
             "reasons": self.reasons.iter().map(Reason::to_value).collect::<Vec<Value>>(),
-        })
+        });
+        if !self.withheld.is_empty() {
+            said["withheld"] = self.withheld.iter().map(pointer).collect();
+        }
+        said
     }
 }
 

@@ -33,6 +33,18 @@ pub struct Node<'a> {
 }
 
 impl Path {
+    /// The elements that it goes through, from a resource or from where it starts.
+    pub fn names(&self) -> Vec<&str> {
+        self.0
+            .iter()
+            .filter_map(|step| match step {
+                Step::Field(name) | Step::Item(name, _) => Some(name.as_str()),
+                Step::Extension(_) => Some("extension"),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// The alternatives of `expression` that start at `kind` (or at any resource).
     ///
     /// # Errors

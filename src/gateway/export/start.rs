@@ -70,7 +70,7 @@ pub async fn start_export(
                 record::keep(ctx, &record).await?;
                 return Err(Error::unknown("Group", id));
             };
-            let members = seen.version(caller)?.body.map(members).unwrap_or_default();
+            let members = seen.version(ctx, caller).await?.body.map(members).unwrap_or_default();
             let wanted = |id: &String| named.as_ref().is_none_or(|named| named.contains(id));
             Some(members.into_iter().filter(wanted).collect())
         }
