@@ -122,7 +122,7 @@ impl Directives {
             && self.has_evidence(directive, world, clock)
     }
 
-    fn has_evidence(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
+    pub(super) fn has_evidence(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {
         if self.policy.needs_verification && !directive.is_verified {
             return false;
         }

@@ -23,12 +23,14 @@ mod policy;
 mod purpose;
 mod question;
 mod reach;
+mod reading;
 mod regime;
 mod release;
 mod residual;
 mod rule;
 mod select;
 mod span;
+mod standing;
 mod who;
 mod world;
 
@@ -43,8 +45,10 @@ pub use policy::{Conflict, DefaultPolicy, Policy};
 pub use purpose::{ACT_REASON, is_known as is_purpose, is_within};
 pub use question::{Action, Emergency, Question};
 pub use reach::Reach;
+pub use reading::{Language, Line, Names, Reading, name_of, reading};
 pub use release::{DIRECTORY, Released, Right, by_right, is_directory, release};
 pub use residual::{Residual, specialise};
+pub use standing::Standing;
 pub use who::Recipient;
 pub use world::{PARTNER_KIND, REGIME, World};
 

@@ -96,6 +96,11 @@ impl Grounds {
         &self.about(resource).world
     }
 
+    /// The consents of everybody whom a resource names, for a question of one's own.
+    pub fn people_of(&self, resource: &Resource) -> &People {
+        &self.about(resource).people
+    }
+
     /// What of one person's record is permitted.
     pub fn residual(&self, ctx: &Context, asking: &Asking, patient: &str) -> Residual {
         let Ground { world, people } = self.each.get(patient).unwrap_or(&self.together);

@@ -9,6 +9,7 @@ mod believe;
 mod check;
 mod claim;
 mod conditional;
+mod consents;
 mod context;
 mod disclosures;
 pub mod enroll;
@@ -35,9 +36,11 @@ pub mod sign_in;
 mod submit;
 mod targets;
 mod transition;
+mod what_if;
 
 pub use claim::{Parcel, Settled, claim, settle};
 pub use conditional::Deed;
+pub use consents::{ConsentLine, OpenedConsent, consents_of, language_of, open_consent};
 pub use context::{Clock, Context, Ids};
 pub use disclosures::{LogEntry, Shown, audit_event, audit_events, disclosures};
 pub use error::{Error, No};
@@ -56,3 +59,6 @@ pub use search::{Found, Row, Scope, Search, search};
 pub use sequence::{Checkpoint, Verdict, number, verify};
 pub use submit::{Asked, Change, Done, Written, submit};
 pub use transition::{Roles, is_over, next_steps};
+pub use what_if::{
+    Change as WhatChange, Count, Moved, ReferralEffect, ReferralMoved, Row as WhatRow, Seen as WhatSeen, Told, what_if,
+};

@@ -218,8 +218,8 @@ pub async fn session_caller(ctx: &Context, session: &str) -> Result<Option<(Call
 fn user_claims(ctx: &Context, user: &User, ttl_secs: i64) -> Claims {
     // Compliance sees decisions, not clinical bodies (rules.md 18); the console's purposes are rules.md 22.
     let (scope, purpose) = match user.role {
-        Role::Compliance => ("system/AuditEvent.rs", "HCOMPL"),
-        Role::Operator => ("system/AuditEvent.rs system/Organization.rs", "HSYSADMIN"),
+        Role::Compliance => ("system/AuditEvent.rs system/Consent.rs", "HCOMPL"),
+        Role::Operator => ("system/AuditEvent.rs system/Consent.rs system/Organization.rs", "HSYSADMIN"),
         _ => ("system/*.crus", "COC"),
     };
     claims(ctx, Use::Session, &user.id, &user.partner, scope.to_string(), vec![purpose.to_string()], ttl_secs)

@@ -52,7 +52,7 @@ async fn every_address_of_the_document_is_answered_and_every_route_is_in_it(on: 
         let route = route.replace("{kind}", "Patient").trim_end_matches('/').to_string();
         let is_page = route.starts_with("/docs/");
         let is_known = |kind: &str| paths.contains_key(&route.replace("Patient", kind));
-        assert!(is_page || ["Patient", "Group", "DocumentReference"].into_iter().any(is_known), "{route}");
+        assert!(is_page || ["Patient", "Group", "DocumentReference", "Consent"].into_iter().any(is_known), "{route}");
     }
 }
 

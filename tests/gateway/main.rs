@@ -11,6 +11,7 @@ mod chains;
 mod clinical;
 mod conditional;
 mod console;
+mod decide_operation;
 mod docs;
 mod everything;
 mod examples;
