@@ -66,6 +66,16 @@ impl Language {
         self.locale().texts.get(key).map_or("", String::as_str)
     }
 
+    /// Whether a Consent counts, by the code of its standing.
+    pub fn standing(self, code: &str) -> String {
+        self.locale().standing(code)
+    }
+
+    /// The plain words for a type, or its name.
+    pub fn kind(self, kind: &str) -> &str {
+        self.locale().kind(kind).unwrap_or(kind)
+    }
+
     pub(super) fn locale(self) -> &'static Locale {
         match self {
             Language::English => &ENGLISH,
@@ -94,7 +104,7 @@ impl Locale {
         }
     }
 
-    /// `one; two`, for what is long.
+    /// Whether it counts, by the code of a [`Standing`](crate::consent::Standing).
     pub fn standing(&self, code: &str) -> String {
         self.standing.get(code).cloned().unwrap_or_else(|| code.to_string())
     }

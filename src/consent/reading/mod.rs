@@ -72,8 +72,15 @@ pub fn reading(consent: &Resource, standing: Standing, names: &Names, language: 
     blocks.extend(reader.choices());
     blocks.extend(reader.unclear());
     blocks.push(reader.law());
-    blocks.push(reader.back());
+    if !is_over(standing) {
+        blocks.push(reader.back());
+    }
     Reading { language, title: reader.say("title", &[]), blocks }
+}
+
+/// Whether there is nothing left to take back.
+fn is_over(standing: Standing) -> bool {
+    matches!(standing, Standing::Ended | Standing::TakenBack | Standing::Rejected | Standing::Mistake | Standing::Other)
 }
 
 impl Line {
@@ -142,12 +149,12 @@ impl Reader<'_> {
         if let Some(start) = period.text("start") {
             lines.push(self.line("starts", &[("start", &self.date(start))]));
         }
-        lines.push(match period.text("end") {
-            Some(end) if end.contains('T') => self.line("ends", &[("end", &self.date(end))]),
-            Some(end) => self.line("last-day", &[("end", &self.date(end))]),
-            None => self.line("no-end", &[]),
+        lines.extend(match period.text("end") {
+            Some(end) if end.contains('T') => Some(self.line("ends", &[("end", &self.date(end))])),
+            Some(end) => Some(self.line("last-day", &[("end", &self.date(end))])),
+            None => (!is_over(standing)).then(|| self.line("no-end", &[])),
         });
-        if let Some(date) = root.text("dateTime") {
+        if let Some(date) = root.text("dateTime").filter(|_| standing != Standing::Draft) {
             // The hour of signing is of no use to who signed.
             let day = date.split('T').next().unwrap_or(date);
             lines.push(self.line("written", &[("date", &self.date(day))]));
@@ -158,11 +165,11 @@ impl Reader<'_> {
             key.is_some() && key.as_deref() == patient
         };
         let (own, others): (Vec<Element>, Vec<Element>) = root.each("performer").partition(is_self);
-        if !own.is_empty() {
+        if !own.is_empty() && standing != Standing::Draft {
             lines.push(self.line("signed-self", &[]));
         }
         let others: Vec<String> = others.into_iter().filter_map(|signer| self.reference(signer)).collect();
-        if !others.is_empty() {
+        if !others.is_empty() && standing != Standing::Draft {
             lines.push(self.line("signed-other", &[("names", &self.locale.list(&others))]));
         }
         let keepers = self.keepers();

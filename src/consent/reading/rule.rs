@@ -29,7 +29,7 @@ impl Reader<'_> {
             Answer::Deny => "root-deny",
             Answer::EmergencyOnly => "root-emergency",
             Answer::Unclear => {
-                return vec![Block { heading: self.say("no", &[]), lines: vec![self.line("root-unclear", &[])] }];
+                return vec![Block { heading: self.say("choice", &[]), lines: vec![self.line("root-unclear", &[])] }];
             }
         };
         let below = self.parts(root, effect, Inherited::default(), Lead::Root);
@@ -71,9 +71,10 @@ impl Reader<'_> {
 
     fn who(&self, rule: &Rule, effect: Effect, above: Inherited) -> Vec<Line> {
         let key = if effect == Effect::Permit { "who-permit" } else { "who-deny" };
-        let Some(actors) = rule.actor.as_ref() else {
-            let words = if above.actor.is_some() { self.say("same", &[]) } else { self.say("who-any", &[]) };
-            return vec![self.line(key, &[("names", &words)])];
+        let Some(actors) = heard(rule.actor.as_ref(), effect) else {
+            // What is taken over is said as such, unless it was not understood and so means anybody.
+            let taken = rule.actor.is_none() && heard(above.actor, effect).is_some();
+            return vec![self.line(key, &[("names", &self.say(if taken { "same" } else { "who-any" }, &[]))])];
         };
         let called = |role: Role| -> Vec<String> {
             actors.known.iter().filter(|actor| actor.role == role).map(|actor| self.actor(actor)).collect()
@@ -82,9 +83,7 @@ impl Reader<'_> {
         let names = match (recipients.is_empty(), holders.is_empty()) {
             (false, _) => self.locale.list(&recipients),
             (true, false) => self.say("who-any", &[]),
-            // None of them is understood: on a yes it is nobody, on a no it may be anybody.
-            (true, true) if effect == Effect::Permit => self.say("who-nobody", &[]),
-            (true, true) => self.say("who-any", &[]),
+            (true, true) => self.say("who-nobody", &[]),
         };
         let mut lines = vec![self.line(key, &[("names", &names)])];
         if !holders.is_empty() {
@@ -118,24 +117,12 @@ impl Reader<'_> {
 
     fn what(&self, rule: &Rule, effect: Effect, lead: Lead) -> Vec<Line> {
         let suffix = if effect == Effect::Permit { "permit" } else { "deny" };
-        let kinds = match (&rule.class, lead) {
-            (Some(classes), _) => {
-                let words: Vec<String> = classes.known.iter().map(|class| self.class(class)).collect();
-                self.locale.list(&words)
-            }
-            // Below a nested rule, whatever that one was about.
-            (None, Lead::Within) => self.say("same", &[]),
-            (None, _) => self.say("what-all", &[]),
-        };
         let mut lines = Vec::new();
-        if !kinds.is_empty() {
-            lines.push(self.line("what", &[("kinds", &kinds)]));
-        }
-        if let Some(codes) = rule.code.as_ref().filter(|codes| !codes.known.is_empty()) {
+        if let Some(codes) = heard(rule.code.as_ref(), effect) {
             let words: Vec<String> = codes.known.iter().map(|code| self.code(code)).collect();
-            lines.push(self.line("code", &[("codes", &self.locale.list(&words))]));
+            lines.push(self.line(&format!("code-{suffix}"), &[("codes", &self.locale.list(&words))]));
         }
-        if let Some(labels) = &rule.label {
+        if let Some(labels) = heard(rule.label.as_ref(), effect) {
             lines.extend(self.labels(labels, suffix));
         }
         if let Some(period) = &rule.data_period {
@@ -145,8 +132,24 @@ impl Reader<'_> {
                 lines.push(self.line("undated-deny", &[]));
             }
         }
-        if let Some(data) = &rule.data {
-            lines.extend(self.data(data, effect));
+        if let Some(data) = heard(rule.data.as_ref(), effect) {
+            lines.extend(self.data(data, effect, suffix));
+        }
+        let kinds = match (heard(rule.class.as_ref(), effect), lead) {
+            (Some(classes), _) => {
+                let words: Vec<String> = classes.known.iter().map(|class| self.class(class)).collect();
+                Some(self.locale.list(&words))
+            }
+            // Below a nested rule, whatever that one was about.
+            (None, Lead::Within) => Some(self.say("same", &[])),
+            (None, _) if lines.is_empty() => Some(self.say("what-all", &[])),
+            (None, _) => None,
+        };
+        if let Some(kinds) = kinds {
+            lines.insert(0, self.line("what", &[("kinds", &kinds)]));
+        }
+        if effect == Effect::Permit && is_void(rule) {
+            lines = vec![self.line("opens-nothing", &[])];
         }
         lines
     }
@@ -201,7 +204,7 @@ impl Reader<'_> {
         table.map_or_else(|| self.code(&(system.to_string(), code.to_string())), str::to_string)
     }
 
-    fn data(&self, data: &Listed<Data>, effect: Effect) -> Vec<Line> {
+    fn data(&self, data: &Listed<Data>, effect: Effect, suffix: &str) -> Vec<Line> {
         let mut lines = Vec::new();
         for (meaning, key) in [
             (Meaning::Instance, "data-instance"),
@@ -212,7 +215,7 @@ impl Reader<'_> {
             let of = data.known.iter().filter(|one| one.meaning == meaning);
             let names: Vec<String> = of.map(|one| self.record(&one.key, meaning)).collect();
             if !names.is_empty() {
-                lines.push(self.line(key, &[("names", &self.locale.list(&names))]));
+                lines.push(self.line(&format!("{key}-{suffix}"), &[("names", &self.locale.list(&names))]));
             }
         }
         let by_author = data.known.iter().any(|one| one.meaning == Meaning::AuthoredBy);
@@ -238,16 +241,16 @@ impl Reader<'_> {
 
     /// A nested deny without purposes holds for every purpose; a nested permit takes those above it (R4).
     fn why(&self, rule: &Rule, effect: Effect, above: Inherited) -> Line {
-        let words = match (&rule.purpose, above.purpose, effect) {
-            (Some(purposes), _, _) => {
+        let taken = rule.purpose.is_none() && effect == Effect::Permit && above.purpose.is_some();
+        let words = match heard(rule.purpose.as_ref(), effect) {
+            _ if taken => self.say("same", &[]),
+            Some(purposes) if !purposes.known.is_empty() => {
                 let known = purposes.known.iter();
-                let words: Vec<String> = known.map(|code| self.purpose(code)).collect();
-                self.locale.list(&words)
+                self.locale.list(&known.map(|code| self.purpose(code)).collect::<Vec<String>>())
             }
-            (None, Some(_), Effect::Permit) => self.say("same", &[]),
-            (None, _, _) => self.say("why-any", &[]),
+            Some(_) => self.say("why-none", &[]),
+            None => self.say("why-any", &[]),
         };
-        let words = if words.is_empty() { self.say("who-nobody", &[]) } else { words };
         self.line("why", &[("purposes", &words)])
     }
 
@@ -258,8 +261,9 @@ impl Reader<'_> {
 
     fn how(&self, rule: &Rule, effect: Effect, above: Inherited) -> Option<Line> {
         let key = if effect == Effect::Permit { "how" } else { "how-deny" };
-        let Some(actions) = rule.action.as_ref() else {
-            return above.action.map(|_| self.line(key, &[("actions", &self.say("same", &[]))]));
+        let Some(actions) = heard(rule.action.as_ref(), effect) else {
+            let taken = above.action.filter(|_| rule.action.is_none());
+            return taken.map(|_| self.line(key, &[("actions", &self.say("same", &[]))]));
         };
         let words: Vec<String> =
             actions.known.iter().map(|code| self.locale.action(code).unwrap_or(code).to_string()).collect();
@@ -276,4 +280,28 @@ impl Reader<'_> {
             (None, None) => None,
         }
     }
+}
+
+/// The values that a selector goes by; none when it matches everything. On a deny, what is not understood may be
+/// anything (R13).
+fn heard<T>(listed: Option<&Listed<T>>, effect: Effect) -> Option<&Listed<T>> {
+    listed.filter(|listed| effect == Effect::Permit || !listed.has_unknown)
+}
+
+/// Whether a permit can match nothing, for want of a value that is understood.
+fn is_void(rule: &Rule) -> bool {
+    fn none<T>(listed: &Option<Listed<T>>) -> bool {
+        listed.as_ref().is_some_and(|listed| listed.known.is_empty())
+    }
+    let unread = |span: &Option<Span>| span.as_ref().is_some_and(|span| !span.is_readable());
+    rule.is_blurred
+        || none(&rule.actor)
+        || none(&rule.action)
+        || none(&rule.purpose)
+        || none(&rule.label)
+        || none(&rule.class)
+        || none(&rule.code)
+        || none(&rule.data)
+        || unread(&rule.period)
+        || unread(&rule.data_period)
 }
