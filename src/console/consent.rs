@@ -166,16 +166,14 @@ fn moved(change: &WhatChange, name: &dyn Fn(&String) -> String) -> Markup {
         @if !change.moved.is_empty() {
             table.log {
                 thead { tr { th scope="col" { "Agency" } th scope="col" { "Purpose" } th scope="col" { "What" } th scope="col" { "No longer seen" } th scope="col" { "Newly seen" } } }
-                tbody {
-                    @for one in &change.moved {
-                        tr {
-                            td data-label="Agency" { strong { (name(&one.recipient)) } }
-                            td data-label="Purpose" { (words::purpose(&one.purpose)) }
-                            td data-label="What" { (words::capital(Language::English.kind(&one.kind))) }
-                            td data-label="Lost" { (one.lost) }
-                            td data-label="Gained" { (one.gained) }
-                        }
-                    }
+                @for one in &change.moved {
+                    tbody { tr {
+                        td data-label="Agency" { strong { (name(&one.recipient)) } }
+                        td data-label="Purpose" { (words::purpose(&one.purpose)) }
+                        td data-label="What" { (words::capital(Language::English.kind(&one.kind))) }
+                        td data-label="Lost" { (one.lost) }
+                        td data-label="Gained" { (one.gained) }
+                    } }
                 }
             }
         }

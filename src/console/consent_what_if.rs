@@ -70,6 +70,7 @@ pub async fn what_if(
     let content = html! {
         (intro())
         (answer(&ctx.zone, &seen, name, &asked))
+        h2 { "Ask something else" }
         (form(&asked, &partners))
     };
     Ok(page::shown(signed, "What if", content))
@@ -181,14 +182,12 @@ fn answer(zone: &Zone, seen: &WhatSeen, name: &str, asked: &Asked) -> Markup {
         @for note in &seen.notes { p.held { (note.text) } }
         table.log.counts {
             thead { tr { th scope="col" { "What" } th scope="col" { "Seen" } th scope="col" { "Not seen" } } }
-            tbody {
-                @for count in &seen.counts {
-                    tr {
-                        td data-label="What" { (words::capital(Language::English.kind(&count.kind))) " " span.hint { (count.kind) } }
-                        td data-label="Seen" { (count.seen) }
-                        td data-label="Not seen" { (count.withheld) }
-                    }
-                }
+            @for count in &seen.counts {
+                tbody { tr {
+                    td data-label="What" { (words::capital(Language::English.kind(&count.kind))) " " span.hint { (count.kind) } }
+                    td data-label="Seen" { (count.seen) }
+                    td data-label="Not seen" { (count.withheld) }
+                } }
             }
         }
         details.why open[seen.rows.len() <= 12] {

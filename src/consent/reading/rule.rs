@@ -66,6 +66,9 @@ impl Reader<'_> {
         if let Some(period) = &rule.period {
             lines.extend(self.span(period, ["between", "from", "until"]));
         }
+        if effect == Effect::Deny && is_widened(rule) {
+            lines.push(self.line("widened", &[]));
+        }
         lines
     }
 
@@ -74,7 +77,7 @@ impl Reader<'_> {
         let Some(actors) = heard(rule.actor.as_ref(), effect) else {
             // What is taken over is said as such, unless it was not understood and so means anybody.
             let taken = rule.actor.is_none() && heard(above.actor, effect).is_some();
-            return vec![self.line(key, &[("names", &self.say(if taken { "same" } else { "who-any" }, &[]))])];
+            return vec![self.line(key, &[("names", &self.say(if taken { "same-who" } else { "who-any" }, &[]))])];
         };
         let called = |role: Role| -> Vec<String> {
             actors.known.iter().filter(|actor| actor.role == role).map(|actor| self.actor(actor)).collect()
@@ -282,10 +285,25 @@ impl Reader<'_> {
     }
 }
 
-/// The values that a selector goes by; none when it matches everything. On a deny, what is not understood may be
+/// The values that a selector is told by; none when it matches everything: on a deny, what is not understood may be
 /// anything (R13).
 fn heard<T>(listed: Option<&Listed<T>>, effect: Effect) -> Option<&Listed<T>> {
-    listed.filter(|listed| effect == Effect::Permit || !listed.has_unknown)
+    listed.filter(|listed| effect == Effect::Permit || !listed.known.is_empty())
+}
+
+/// Whether a deny reaches further than its words that are understood.
+fn is_widened(rule: &Rule) -> bool {
+    fn some<T>(listed: &Option<Listed<T>>) -> bool {
+        listed.as_ref().is_some_and(|listed| listed.has_unknown)
+    }
+    rule.is_blurred
+        || some(&rule.actor)
+        || some(&rule.action)
+        || some(&rule.purpose)
+        || some(&rule.label)
+        || some(&rule.class)
+        || some(&rule.code)
+        || some(&rule.data)
 }
 
 /// Whether a permit can match nothing, for want of a value that is understood.

@@ -75,17 +75,22 @@ pub async fn change(
 ) -> Result<Change, Error> {
     let patient = subject(ctx, asked, record).await?;
     record.patient = Some(patient.clone());
-    let at = asked.at.unwrap_or_else(|| ctx.now());
+    let moment = ctx.now();
+    let at = asked.at.unwrap_or(moment);
     let (rows, cut) = record_rows(ctx, &patient, None).await?;
     let person = ctx.store.for_decision("Patient", &patient).await?;
     let origin = person.as_ref().map(|person| person.origin.as_str());
     let knows_person = rows.iter().any(|row| asker.knows(row))
-        || !asker.known(ctx, &rows, partners, &patient, asker.partner()).await?.is_empty();
+        || !asker.known(ctx, &rows, partners, (&patient, asker.partner()), false).await?.is_empty();
     if person.is_none() || !knows_person {
-        return Err(unknown(record, "Patient", &patient));
+        // Whose consent it is is not told to who named the consent alone.
+        return Err(match (&asked.patient, &asked.revoke) {
+            (None, Some(id)) => unknown(record, "Consent", id),
+            _ => unknown(record, "Patient", &patient),
+        });
     }
     let mut issues = purposes_and_action(asked);
-    if at < ctx.now() {
+    if at < moment {
         let text = "`at`: expected now or later, since what is over cannot be changed";
         issues.push(Issue::error("value", "parameter-value", text).at("Parameters.parameter"));
     }
@@ -99,7 +104,7 @@ pub async fn change(
         return Err(Error::No(No::Invalid, issues));
     }
 
-    let people = people_of(&rows, &patient, ctx.config.consent.people_max);
+    let people = people_of(rows.iter(), &patient, ctx.config.consent.people_max);
     let now = rows_of(ctx, &people).await?;
     let (of, then, consent) = match (&asked.consent, &asked.revoke) {
         (Some(draft), _) => {
@@ -117,6 +122,7 @@ pub async fn change(
             ("revoke", taken_back(ctx, &now, consent, resource.clone()), resource)
         }
     };
+    let consents = now.iter().filter(|row| row.kind == "Consent").count();
     let before = Grounds::build(ctx, partners, now);
     let after = Grounds::build(ctx, partners, then);
 
@@ -127,16 +133,16 @@ pub async fn change(
     let recipients = if asked.recipients.is_empty() { &all } else { &asked.recipients };
     let (mut budget, mut left_out) = (DECISIONS_MAX, 0);
     for recipient in recipients {
-        let known = asker.known(ctx, &rows, partners, &change.patient, recipient).await?;
+        let known = asker.known(ctx, &rows, partners, (&change.patient, recipient), false).await?;
         let purposes = purposes(asked, partners, recipient, &mentioned);
-        let cost = 2 * known.len() * purposes.len();
+        let cost = 2 * purposes.len() * (known.len() + consents);
         if cost > budget {
             left_out += 1;
             continue;
         }
         budget -= cost;
         for purpose in purposes {
-            let supposed = Supposed { at, ..suppose(ctx, asked, recipient, vec![purpose]) };
+            let supposed = suppose(asked, recipient, vec![purpose], at);
             moved(ctx, (&before, &after), &supposed, &known, &mut change.moved);
             // A long answer lets others have their turn.
             tokio::task::yield_now().await;

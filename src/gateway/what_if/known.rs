@@ -6,6 +6,8 @@
 //! besides know of what it sees now, whatever moment it asks about (consent.md H33). The operator knows of everything
 //! but victim services' data, which nobody is told of.
 
+use std::collections::BTreeSet;
+
 use crate::auth::{Caller, Way};
 use crate::consent::Action;
 use crate::fhir::interaction::Interaction;
@@ -13,7 +15,10 @@ use crate::partner::{Kind, Partner, Role};
 use crate::store::{Fault, Stored};
 
 use crate::gateway::grounds::{Grounds, rows_of};
-use crate::gateway::{Asking, Context, Error, enroll, person};
+use crate::gateway::{Context, Error, enroll, person};
+
+use super::RECORD_MAX;
+use super::answer::{Answers, Supposed};
 
 /// How much an asker may be told.
 pub struct Asker<'a> {
@@ -60,45 +65,54 @@ impl<'a> Asker<'a> {
         self.is_compliance || self.is_operator || self.caller.may(Interaction::Read, kind)
     }
 
-    /// Those of a person's rows that an answer about a recipient may speak of, in one order.
+    /// Those of a person's rows that an answer about a recipient may speak of, in one order. `then`: they are those of
+    /// another day.
     pub async fn known<'r>(
         &self,
         ctx: &Context,
         rows: &'r [Stored],
         partners: &[Partner],
-        patient: &str,
-        recipient: &str,
+        about: (&str, &str),
+        then: bool,
     ) -> Result<Vec<&'r Stored>, Fault> {
+        let (patient, recipient) = about;
         let told = rows.iter().filter(|row| !person::is_control(&row.kind) && self.covers(&row.kind));
-        let about_itself = recipient == self.partner() && !self.is_operator;
-        let mut known: Vec<&Stored> = Vec::new();
-        let mut now: Option<Grounds> = None;
-        let asking =
-            Asking { partner: recipient.to_string(), purposes: self.purposes(partners), action: Action::Access };
-        for row in told {
-            if self.knows(row) {
-                known.push(row);
-            } else if about_itself && !row.deleted {
-                if now.is_none() {
-                    let people = people_of(rows, patient, ctx.config.consent.people_max);
-                    now = Some(Grounds::build(ctx, partners, rows_of(ctx, &people).await?));
-                }
-                let sees = |grounds: &Grounds| {
-                    row.as_resource().is_some_and(|resource| grounds.decide(ctx, &asking, resource).permits())
-                };
-                if now.as_ref().is_some_and(sees) && self.is_current(ctx, row).await? {
-                    known.push(row);
-                }
-            }
+        let (mut known, others): (Vec<&Stored>, Vec<&Stored>) = told.partition(|row| self.knows(row));
+        if recipient == self.partner() && !self.is_operator && !others.is_empty() {
+            known.extend(self.seen_now(ctx, others, partners, patient, then).await?);
         }
         known.sort_by(|one, other| (&one.kind, &one.id).cmp(&(&other.kind, &other.id)));
         Ok(known)
     }
 
-    /// A row of another day is known to who sees it today only if it is still what is there.
-    async fn is_current(&self, ctx: &Context, row: &Stored) -> Result<bool, Fault> {
-        let current = ctx.store.for_decision(&row.kind, &row.id).await?;
-        Ok(current.is_some_and(|current| !current.deleted && current.version == row.version))
+    /// Of others' rows those that its own house sees now; a version of another day only if it is still what is there.
+    async fn seen_now<'r>(
+        &self,
+        ctx: &Context,
+        mut rows: Vec<&'r Stored>,
+        partners: &[Partner],
+        patient: &str,
+        then: bool,
+    ) -> Result<Vec<&'r Stored>, Fault> {
+        if then {
+            let current = ctx.store.record_of(patient, RECORD_MAX).await?;
+            let key = |row: &Stored| (row.kind.clone(), row.id.clone(), row.version);
+            let current: BTreeSet<_> = current.iter().map(key).collect();
+            rows.retain(|row| current.contains(&key(row)));
+        }
+        let people = people_of(rows.iter().copied(), patient, ctx.config.consent.people_max);
+        let grounds = Grounds::build(ctx, partners, rows_of(ctx, &people).await?);
+        let supposed = Supposed {
+            recipient: self.partner().to_string(),
+            practitioner: None,
+            roles: Vec::new(),
+            purposes: self.purposes(partners),
+            action: Action::Access,
+            at: ctx.now(),
+        };
+        let mut answers = Answers::new(ctx, &grounds, &supposed);
+        rows.retain(|row| answers.of(row).seen);
+        Ok(rows)
     }
 
     /// The purposes for which its own house looks at data.
@@ -112,9 +126,9 @@ impl<'a> Asker<'a> {
 }
 
 /// Everybody whom these rows name, the person asked about first, at most `max`.
-pub fn people_of(rows: &[Stored], patient: &str, max: usize) -> Vec<String> {
+pub fn people_of<'r>(rows: impl Iterator<Item = &'r Stored>, patient: &str, max: usize) -> Vec<String> {
     let mut people = vec![patient.to_string()];
-    for resource in rows.iter().filter(|row| !person::is_control(&row.kind)).filter_map(Stored::as_resource) {
+    for resource in rows.filter(|row| !person::is_control(&row.kind)).filter_map(Stored::as_resource) {
         for named in person::patients(resource) {
             if !people.contains(&named) && people.len() < max {
                 people.push(named);

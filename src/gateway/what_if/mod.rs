@@ -100,16 +100,17 @@ async fn seen(
     record: &mut Record,
 ) -> Result<Seen, Error> {
     let behind = page::open(ctx, asker.partner(), asked.page.as_deref())?;
-    let (patient, supposed) = question(ctx, partners, asked)?;
-    record.patient = Some(patient.clone());
+    // Asked for once: what is decided now is decided at one moment.
     let now = ctx.now();
+    let (patient, supposed) = question(partners, asked, now)?;
+    record.patient = Some(patient.clone());
     let data_then = asked.data_then && supposed.at < now;
     let (rows, cut) = record_rows(ctx, &patient, data_then.then_some(supposed.at)).await?;
-    let known = asker.known(ctx, &rows, partners, &patient, &supposed.recipient).await?;
+    let known = asker.known(ctx, &rows, partners, (&patient, &supposed.recipient), data_then).await?;
     if known.is_empty() && !rows.iter().any(|row| asker.knows(row)) {
         return Err(unknown(record, "Patient", &patient));
     }
-    let people = people_of(&rows, &patient, ctx.config.consent.people_max);
+    let people = people_of(rows.iter(), &patient, ctx.config.consent.people_max);
     let past = (supposed.at < now).then_some(supposed.at);
     let grounds = Grounds::build(ctx, partners, ground_rows(ctx, &people, past).await?);
 
@@ -149,7 +150,7 @@ async fn seen(
 }
 
 /// Who would ask, for what, when; what does not fit is said at once.
-fn question(ctx: &Context, partners: &[Partner], asked: &Asked) -> Result<(String, Supposed), Error> {
+fn question(partners: &[Partner], asked: &Asked, now: Instant) -> Result<(String, Supposed), Error> {
     let mut issues = Vec::new();
     let mut expect = |rule: &'static str, text: String| {
         issues.push(Issue::error("value", rule, text).at("Parameters.parameter"));
@@ -170,17 +171,17 @@ fn question(ctx: &Context, partners: &[Partner], asked: &Asked) -> Result<(Strin
     };
     let default = || vec![recipient.default_purpose().to_string()];
     let purposes = if asked.purposes.is_empty() { default() } else { asked.purposes.clone() };
-    Ok((patient.clone(), suppose(ctx, asked, &recipient.id, purposes)))
+    Ok((patient.clone(), suppose(asked, &recipient.id, purposes, asked.at.unwrap_or(now))))
 }
 
-fn suppose(ctx: &Context, asked: &Asked, recipient: &str, purposes: Vec<String>) -> Supposed {
+fn suppose(asked: &Asked, recipient: &str, purposes: Vec<String>, at: Instant) -> Supposed {
     Supposed {
         recipient: recipient.to_string(),
         practitioner: asked.practitioner.clone(),
         roles: asked.roles.clone(),
         purposes,
         action: asked.action.as_deref().and_then(Action::named).unwrap_or(Action::Access),
-        at: asked.at.unwrap_or_else(|| ctx.now()),
+        at,
     }
 }
 
