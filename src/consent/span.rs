@@ -23,6 +23,15 @@ impl Span {
         self.interval(&Zone::utc()).is_some()
     }
 
+    /// As it was written.
+    pub fn start(&self) -> Option<&str> {
+        self.start.as_deref()
+    }
+
+    pub fn end(&self) -> Option<&str> {
+        self.end.as_deref()
+    }
+
     pub fn has_start(&self) -> bool {
         self.start.is_some()
     }

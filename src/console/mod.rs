@@ -1,4 +1,4 @@
-//! Pages for people: sign-in, the inbox of a partner that works in a browser, the consent log.
+//! Pages for people: sign-in, the inbox of a partner that works in a browser, consents, the consent log.
 //!
 //! Every page is made on the server and works without a script: forms, links and headings, so that a keyboard, a
 //! phone and a screen reader are enough. A page asks the gateway's flows as the signed-in user; it has no power that
@@ -8,6 +8,9 @@
 //! are set in one place (`page`), and no address carries more than ids.
 
 mod answer;
+mod consent;
+mod consent_what_if;
+mod consents;
 mod door;
 mod inbox;
 mod log;
@@ -38,6 +41,11 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/console/sent", get(inbox::sent))
         .route("/console/referrals/{id}", get(referral::referral).post(answer::answer))
         .route("/console/log", get(log::log))
+        .route("/console/consents", get(consents::consents))
+        .route("/console/consents/{id}", get(consent::consent))
+        .route("/console/consents/{id}/reading", get(consent::reading))
+        .route("/console/consents/{id}/taken-back", get(consent::taken_back))
+        .route("/console/what-if", get(consent_what_if::what_if))
         .route("/console/style.css", get(page::style))
         .route("/console/{*rest}", any(page::nothing_here))
         .layer(from_fn_with_state(ctx.clone(), page::guard))

@@ -130,7 +130,7 @@ impl IntoResponse for Trouble {
             Trouble::WrongRole(_) => (
                 StatusCode::FORBIDDEN,
                 "This page is not for your role",
-                "The inbox is for agency staff, case managers and supervisors; the consent log is for compliance officers and operators. If you need it, ask the person who runs this exchange for another role.",
+                "The inbox is for agency staff, case managers and supervisors; consents are for case managers, supervisors and compliance officers; the consent log is for compliance officers and operators. If you need it, ask the person who runs this exchange for another role.",
             ),
             Trouble::Forged => (
                 StatusCode::FORBIDDEN,
@@ -144,7 +144,7 @@ impl IntoResponse for Trouble {
             ),
             Trouble::Failed(Error::No(No::Unknown | No::Gone, _)) => (
                 StatusCode::NOT_FOUND,
-                "This referral is not here",
+                "This is not here",
                 "It does not exist, it was withdrawn, or your agency may not see it.",
             ),
             Trouble::Failed(Error::No(No::NotYours, _)) => {
@@ -214,6 +214,7 @@ fn who(signed: &Signed) -> Markup {
         nav aria-label="Pages" {
             @if session::works(role) { a href="/console/inbox" { "Inbox" } }
             @if session::follows(role) { a href="/console/sent" { "Sent" } }
+            @if session::keeps(role) { a href="/console/consents" { "Consents" } a href="/console/what-if" { "What if" } }
             @if !session::works(role) { a href="/console/log" { "Consent log" } }
         }
         div.who {

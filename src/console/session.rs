@@ -43,6 +43,10 @@ pub struct Staff(Signed);
 #[derive(Debug)]
 pub struct Officer(Signed);
 
+/// One who looks after consents: compliance, and who works with people whose consents an agency keeps.
+#[derive(Debug)]
+pub struct Keeper(Signed);
+
 /// What a form said. Made only from one that carried its session's seal.
 #[derive(Debug)]
 pub struct Form(Vec<(String, String)>);
@@ -55,6 +59,11 @@ pub fn works(role: Role) -> bool {
 /// Those who follow what their agency sent.
 pub fn follows(role: Role) -> bool {
     matches!(role, Role::CaseManager | Role::Supervisor)
+}
+
+/// Those who open consents.
+pub fn keeps(role: Role) -> bool {
+    follows(role) || !works(role)
 }
 
 /// The page that a user starts on.
@@ -99,6 +108,21 @@ impl FromRequestParts<Arc<Context>> for Officer {
     async fn from_request_parts(parts: &mut Parts, ctx: &Arc<Context>) -> Result<Officer, Trouble> {
         let signed = Signed::from_request_parts(parts, ctx).await?;
         if works(signed.user.role) { Err(Trouble::WrongRole(Box::new(signed))) } else { Ok(Officer(signed)) }
+    }
+}
+
+impl FromRequestParts<Arc<Context>> for Keeper {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Arc<Context>) -> Result<Keeper, Trouble> {
+        let signed = Signed::from_request_parts(parts, ctx).await?;
+        if keeps(signed.user.role) { Ok(Keeper(signed)) } else { Err(Trouble::WrongRole(Box::new(signed))) }
+    }
+}
+
+impl Keeper {
+    pub fn signed(&self) -> &Signed {
+        &self.0
     }
 }
 

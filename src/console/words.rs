@@ -1,5 +1,6 @@
 //! Plain words for codes, and for what FHIR says in many elements: a name, a service, a moment.
 
+use crate::consent::Footing;
 use crate::fhir::{Element, Instant, Issue, Resource, Zone};
 use crate::gateway::Shown;
 use crate::partner::Role;
@@ -116,6 +117,8 @@ pub fn interaction(code: &str) -> &str {
         "batch" => "sent one by one",
         "delivery" => "was sent",
         "recheck" => "rechecked",
+        "decide" => "asked what would be seen",
+        "reading" => "read in plain words",
         other => other,
     }
 }
@@ -145,6 +148,7 @@ pub fn why(code: &str) -> &str {
         "no-consent" => "no consent says anything about it",
         "held" => "held until a consent allows it",
         "withdrawn" => "the consent ended or was revoked",
+        "compliance" => "opened by compliance",
         "not-opened" => "not opened by any consent",
         "unknown" => "not known here",
         other => other,
@@ -170,6 +174,61 @@ pub fn rule(code: &str) -> Option<&'static str> {
         "R15" => "the law",
         _ => return None,
     })
+}
+
+/// How a Consent stands: its colour, and a word or two.
+pub fn standing(standing: Footing) -> (&'static str, &'static str) {
+    match standing {
+        Footing::InForce => ("is-completed", "In force"),
+        Footing::NotYet => ("is-requested", "Not yet"),
+        Footing::Ended => ("", "Ended"),
+        Footing::TakenBack => ("is-cancelled", "Taken back"),
+        Footing::Rejected => ("is-rejected", "Turned down"),
+        Footing::Mistake => ("is-rejected", "Filed by mistake"),
+        Footing::Draft => ("", "Draft"),
+        Footing::Replaced => ("", "Replaced"),
+        Footing::DeniesOnly => ("is-on-hold", "Replaced, only its no counts"),
+        Footing::Awaiting => ("is-on-hold", "Waiting for verification"),
+        Footing::Unproved => ("is-on-hold", "Not proved"),
+        Footing::Other => ("", "Not about sharing"),
+    }
+}
+
+/// A Consent's status.
+pub fn consent_status(code: &str) -> &str {
+    match code {
+        "active" => "signed",
+        "inactive" => "taken back",
+        "draft" | "proposed" => "a draft",
+        "rejected" => "turned down",
+        "entered-in-error" => "filed by mistake",
+        other => other,
+    }
+}
+
+/// What a reason does.
+pub fn effect(code: &str) -> &str {
+    match code {
+        "permit" => "says yes",
+        "deny" => "says no",
+        "indeterminate" => "is not understood here",
+        other => other,
+    }
+}
+
+/// That parts of a Consent are not enforced.
+pub fn parts(count: usize) -> String {
+    if count == 1 {
+        "One part of it is not understood.".to_string()
+    } else {
+        format!("{count} parts of it are not understood.")
+    }
+}
+
+/// With a capital at its beginning.
+pub fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A problem in words for someone who filled in a form.

@@ -24,6 +24,7 @@ pub mod resource;
 pub mod search;
 pub mod time;
 pub mod view;
+pub mod what_if;
 pub mod xml;
 
 pub use element::{Coding, Element};

@@ -46,7 +46,7 @@ pub struct Operation {
     pub about: &'static str,
 }
 
-pub const OPERATIONS: [Operation; 18] = [
+pub const OPERATIONS: [Operation; 20] = [
     Operation {
         name: "validate",
         definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
@@ -86,6 +86,26 @@ pub const OPERATIONS: [Operation; 18] = [
         level: Level::Type,
         method: "GET",
         about: "The documents of a person that are there; none is made on demand.",
+    },
+    Operation {
+        name: "decide",
+        definition: "https://handoff.example/fhir/OperationDefinition/Consent-decide",
+        kinds: Some(&["Consent"]),
+        level: Level::Type,
+        method: "POST",
+        about: "What a partner would see of a person, and why, now or at another time; or, with a draft `consent` or a \
+                Consent to `revoke`, what would change. Parameters in: `patient`, `recipient`, `practitioner`, `role`, \
+                `purpose`, `action`, `at`, `data` (`now` or `then`), `consent`, `revoke`, `_count`, `_page`. Nothing is \
+                stored, and nothing is told that the asker may not know of.",
+    },
+    Operation {
+        name: "reading",
+        definition: "https://handoff.example/fhir/OperationDefinition/Consent-reading",
+        kinds: Some(&["Consent"]),
+        level: Level::Instance,
+        method: "GET",
+        about: "A Consent in plain words for the person who signs it, in the `language` asked for (`en`, `es`): as \
+                Parameters, or with `Accept: text/html` as a page to print and sign.",
     },
     Operation {
         name: "everything",

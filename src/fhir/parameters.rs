@@ -49,7 +49,7 @@ pub fn of_meta(meta: &Value) -> Value {
     json!({"resourceType": "Parameters", "parameter": [{"name": "return", "valueMeta": meta}]})
 }
 
-fn each(parameters: &Resource) -> Result<Vec<Element<'_>>, Vec<Issue>> {
+pub(super) fn each(parameters: &Resource) -> Result<Vec<Element<'_>>, Vec<Issue>> {
     if parameters.kind() != "Parameters" {
         return Err(vec![Issue::structure("expected a Parameters as the body").at("resourceType")]);
     }
@@ -61,12 +61,12 @@ fn each(parameters: &Resource) -> Result<Vec<Element<'_>>, Vec<Issue>> {
     Ok(found)
 }
 
-fn value(parameter: Element<'_>) -> Option<(&str, Element<'_>)> {
+pub(super) fn value(parameter: Element<'_>) -> Option<(&str, Element<'_>)> {
     let (name, value) = parameter.object()?.iter().find(|(name, _)| name.starts_with("value"))?;
     Some((name.strip_prefix("value")?, Element::new(value)))
 }
 
-fn text(kind: &str, value: Element) -> Option<String> {
+pub(super) fn text(kind: &str, value: Element) -> Option<String> {
     match kind {
         "Reference" => value.text("reference").map(str::to_string),
         "Coding" => Some(token(value)),

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::consent::{Decision, DefaultPolicy, Directives, Facts, Policy, Residual, World, combined, specialise};
+use crate::consent::{
+    Decision, DefaultPolicy, Directives, Facts, Policy, Question, Residual, World, combined, specialise,
+};
 use crate::fhir::{Instant, Resource};
 use crate::store::{Fault, Stored, Tx};
 
@@ -87,6 +89,15 @@ pub async fn grounds_within(ctx: &Context, tx: &mut Tx, bucket: i64, patients: &
     Ok(Grounds { agencies, each })
 }
 
+/// What is on file of these people, for who asks about other times or other consents.
+pub async fn rows_of(ctx: &Context, patients: &[String]) -> Result<Vec<Stored>, Fault> {
+    let mut rows = Vec::new();
+    for patient in patients {
+        rows.extend(ctx.store.grounds(patient).await?);
+    }
+    Ok(rows)
+}
+
 /// INVARIANT: the epoch was read before the rows. What moved it in between makes these grounds newer than they say,
 /// and they are read once more; never older.
 async fn load(
@@ -112,6 +123,22 @@ impl Grounds {
     /// Nobody's.
     pub async fn none(ctx: &Context) -> Result<Grounds, Fault> {
         Ok(Grounds { agencies: ctx.agencies().await?, each: HashMap::new() })
+    }
+
+    /// As they would be if this were on file.
+    pub async fn of_rows(ctx: &Context, patients: &[String], rows: &[Stored]) -> Result<Grounds, Fault> {
+        let agencies = ctx.agencies().await?;
+        let ground = |patient: &String| {
+            let own = rows.iter().filter(|row| row.patient.as_ref() == Some(patient));
+            let own: Vec<Stored> = own.cloned().collect();
+            (patient.clone(), Arc::new(Ground::build(ctx, &agencies, patient, None, &own)))
+        };
+        Ok(Grounds { each: patients.iter().map(ground).collect(), agencies })
+    }
+
+    /// One person's.
+    pub fn of(&self, patient: &str) -> Option<&Ground> {
+        self.each.get(patient).map(Arc::as_ref)
     }
 
     /// Whether nothing has moved since they were read.
@@ -187,6 +214,19 @@ impl Ground {
 
     fn is_by(&self, agencies: &Arc<Agencies>) -> bool {
         Arc::ptr_eq(&self.agencies, agencies)
+    }
+
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub fn directives(&self) -> &Directives {
+        &self.directives
+    }
+
+    /// What remains of them for a question of one's own.
+    pub fn specialised(&self, question: &Question) -> Residual {
+        specialise(&self.directives, &self.world, question)
     }
 
     /// What they take in memory, in rows.

@@ -11,6 +11,7 @@ mod believe;
 mod check;
 mod claim;
 mod conditional;
+mod consents;
 mod context;
 mod deed;
 mod disclosures;
@@ -49,11 +50,13 @@ mod submit;
 mod targets;
 mod transition;
 mod verify;
+mod what_if;
 mod worklist;
 
 pub use accounting::{Accounted, accounting};
 pub use claim::{Parcel, Settled, claim, settle};
 pub use conditional::Deed;
+pub use consents::{ConsentLine, OpenedConsent, consents_of, language_of, open_consent};
 pub use context::{Clock, Context, Ids};
 pub use disclosures::{LogEntry, Shown, audit_event, audit_events, disclosures};
 pub use emergency::{Declaration, EMERGENCY_HEADER, declare, restricted, under};
@@ -77,4 +80,7 @@ pub use sequence::{Checkpoint, Verdict, number, verify};
 pub use submit::{Asked, Change, Done, Written, submit};
 pub use transition::{Roles, is_over, next_steps};
 pub use verify::verify as verify_consent;
+pub use what_if::{
+    Change as WhatChange, Count, Moved, ReferralEffect, ReferralMoved, Row as WhatRow, Seen as WhatSeen, Told, what_if,
+};
 pub use worklist::{AWAITING, EMERGENCY, EXPIRING, SOON_SECS, UNENFORCEABLE, dismiss, work_list};

@@ -90,6 +90,7 @@ pub async fn negotiate(State(ctx): State<Arc<Context>>, mut request: HttpRequest
     }
     let wanted = Wanted::of(request.headers(), request.uri().query().unwrap_or(""));
     // What only looks may be answered with no answer; what was done must be told in the format that can.
+    let is_reading = path.ends_with("/$reading");
     let only_looks = matches!(*request.method(), Method::GET | Method::HEAD) || path.ends_with("/_search");
     if is_xml(request.headers()) {
         let body = std::mem::take(request.body_mut());
@@ -97,7 +98,8 @@ pub async fn negotiate(State(ctx): State<Arc<Context>>, mut request: HttpRequest
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
         request.headers_mut().remove(header::CONTENT_LENGTH);
     }
-    if wanted.format == Format::Neither {
+    // What is read aloud is a page for who asks for one.
+    if wanted.format == Format::Neither && !is_reading {
         request.extensions_mut().insert(wanted);
     }
     let mut response = next.run(request).await;

@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 use crate::gateway::Context;
 
 use super::{
-    asked, bundle, consent, docs, emergency, export, format, history, instance, operation, public, search, token,
-    types, validate,
+    asked, bundle, consent, decide, docs, emergency, export, format, history, instance, operation, public, reading,
+    search, token, types, validate,
 };
 
 pub fn router(ctx: Arc<Context>) -> Router {
@@ -31,6 +31,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/fhir/{kind}/_search", post(search::of_type_by_post))
         .route("/fhir/{kind}/_history", get(history::of_type))
         .route("/fhir/{kind}/$validate", post(validate::validate))
+        .route("/fhir/{kind}/$decide", post(decide::decide))
         .route("/fhir/{kind}/$docref", get(operation::docref).post(operation::docref_by_post))
         .route("/fhir/{kind}/$export", get(export::of_patients).post(export::of_patients))
         .route("/fhir/{kind}/$enforcement-status", get(consent::policy_in_force))
@@ -49,6 +50,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/fhir/{kind}/{id}/$restricted", get(emergency::restricted))
         .route("/fhir/{kind}/{id}/$export", get(export::of_group).post(export::of_group))
         .route("/fhir/{kind}/{id}/$meta", get(operation::meta))
+        .route("/fhir/{kind}/{id}/$reading", get(reading::reading))
         .route("/fhir/{kind}/{id}/$meta-add", post(operation::meta_add))
         .route("/fhir/{kind}/{id}/$meta-delete", post(operation::meta_delete))
         .route("/fhir/{kind}/{id}/_history/{version}", get(instance::vread))

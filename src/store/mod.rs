@@ -19,6 +19,7 @@ mod include;
 mod index;
 mod log;
 mod outbox;
+mod past;
 mod postgres;
 mod reach;
 mod referral;

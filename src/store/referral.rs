@@ -116,6 +116,13 @@ impl Tx {
 }
 
 impl Store {
+    /// A person's referrals that are not over, at most `limit`.
+    pub async fn referrals_of(&self, patient: &str, limit: usize) -> Result<Vec<Referral>, Fault> {
+        let sql = buckets(Sql::new(COLUMNS).push(" WHERE bucket IN "), None::<i64>, patient).push(" AND patient = ");
+        let sql = sql.bind(patient).push(" AND state <> 'closed' ORDER BY task LIMIT ").bind(limit as i64);
+        Ok(self.db.fetch(sql).await?.iter().map(referral).collect())
+    }
+
     /// Referrals whose decision time alone may have changed.
     pub async fn due_referrals(&self, now: Instant, limit: usize) -> Result<Vec<Referral>, Fault> {
         let sql = Sql::new(COLUMNS)

@@ -78,6 +78,23 @@ impl Stored {
         }
     }
 
+    /// A row that is not there, for what would be decided if it were. Nothing writes it.
+    pub fn supposed(resource: Resource, origin: &str, holder: Option<String>, patient: Option<String>) -> Stored {
+        Stored {
+            bucket: -1,
+            kind: resource.kind().to_string(),
+            id: resource.id().unwrap_or("").to_string(),
+            version: resource.version(),
+            updated_at: resource.updated_at().unwrap_or(Instant(0)),
+            deleted: false,
+            origin: origin.to_string(),
+            holder,
+            patient,
+            body: resource.value().to_string(),
+            read: OnceLock::from(Some(resource)),
+        }
+    }
+
     /// The body, parsed once; `None` for a deletion.
     pub fn as_resource(&self) -> Option<&Resource> {
         self.read.get_or_init(|| crate::fhir::read::resource(self.body.as_bytes()).ok()).as_ref()

@@ -8,19 +8,19 @@ use crate::harness::{On, TestGateway, fixture, key};
 use crate::on_both;
 
 /// Somebody at a browser, with the cookie that signing in gave.
-struct Browser {
+pub struct Browser {
     base: String,
     cookie: String,
 }
 
 /// A page, and the status it came with.
-struct Page {
-    status: u16,
-    text: String,
+pub struct Page {
+    pub status: u16,
+    pub text: String,
 }
 
 impl Browser {
-    async fn sign_in(gw: &TestGateway, user: &str) -> Browser {
+    pub async fn sign_in(gw: &TestGateway, user: &str) -> Browser {
         let link = sign_in::link_for(&gw.ctx, user).await.unwrap().unwrap();
         let answer = reqwest::get(format!("{}/console/sign-in?link={link}", gw.address)).await.unwrap();
         let cookie = answer.headers()[SET_COOKIE].to_str().unwrap();
@@ -29,7 +29,7 @@ impl Browser {
         Browser { base: gw.address.clone(), cookie }
     }
 
-    async fn opens(&self, path: &str) -> Page {
+    pub async fn opens(&self, path: &str) -> Page {
         let request = reqwest::Client::new().get(format!("{}{path}", self.base)).header("cookie", &self.cookie);
         let answer = request.send().await.unwrap();
         Page { status: answer.status().as_u16(), text: answer.text().await.unwrap() }
@@ -61,7 +61,7 @@ impl Page {
     }
 }
 
-async fn start(on: On) -> TestGateway {
+pub async fn start(on: On) -> TestGateway {
     let gw = TestGateway::exchange_with(on, |config| config.console.sign_in_links = true).await;
     for (id, role) in [("omar", Role::Compliance), ("clara", Role::CaseManager)] {
         let user = User { id: id.into(), partner: "river-clinic".into(), role, btg: false };

@@ -10,7 +10,7 @@ use crate::harness::{On, TestGateway, fixture};
 use crate::on_both;
 
 /// Every address that needs a token.
-const CLOSED: [(&str, &str); 46] = [
+const CLOSED: [(&str, &str); 48] = [
     ("POST", "/fhir"),
     ("POST", "/fhir/"),
     ("GET", "/fhir/Patient"),
@@ -42,6 +42,8 @@ const CLOSED: [(&str, &str); 46] = [
     ("GET", "/fhir/Patient/1/$meta"),
     ("POST", "/fhir/Patient/1/$meta-add"),
     ("POST", "/fhir/Patient/1/$meta-delete"),
+    ("POST", "/fhir/Consent/$decide"),
+    ("GET", "/fhir/Consent/1/$reading"),
     ("GET", "/fhir/DocumentReference/$docref"),
     ("POST", "/fhir/DocumentReference/$docref"),
     ("GET", "/fhir/Patient/_history"),

@@ -363,7 +363,7 @@ impl World {
         ];
         for (id, kind) in partners {
             gw.enrol(id, kind, None).await;
-            let officer = User { id: format!("{id}-officer"), partner: id.into(), role: Role::Compliance };
+            let officer = User { id: format!("{id}-officer"), partner: id.into(), role: Role::Compliance, btg: false };
             enroll::user(&gw.ctx, &officer).await.unwrap();
         }
         let (clinic, shelter) = (gw.system(CLINIC).await, gw.system(SHELTER).await);
