@@ -18,6 +18,8 @@ use crate::{console, http};
 
 /// How often the sequencer numbers the log and the clock's own changes are looked for.
 const TICK: Duration = Duration::from_millis(500);
+/// How often it is asked whether the lists of labels are others than those that the data was labelled by.
+const LISTS: Duration = Duration::from_secs(5);
 
 /// Opens the database, migrates it unless told not to, and brings everything together.
 ///
@@ -76,10 +78,11 @@ pub async fn serve(ctx: Arc<Context>, listener: TcpListener) -> Result<(), Strin
     let (stop, stopped) = watch::channel(false);
     let sending = tokio::spawn(delivery::work(ctx.clone(), courier, stopped.clone()));
     let ticking = tokio::spawn(tick(ctx.clone(), stopped.clone()));
-    let exporting = tokio::spawn(export(ctx.clone(), stopped));
+    let exporting = tokio::spawn(export(ctx.clone(), stopped.clone()));
+    let labelling = tokio::spawn(relabel(ctx.clone(), stopped));
     let served = axum::serve(listener, app(&ctx)).with_graceful_shutdown(asked_to_stop()).await;
     stop.send_replace(true);
-    let _ = tokio::join!(sending, ticking, exporting);
+    let _ = tokio::join!(sending, ticking, exporting, labelling);
     // What the last requests wrote gets its numbers too.
     gateway::number(&ctx).await.map_err(|fault| fault.to_string())?;
     served.map_err(|error| error.to_string())
@@ -113,6 +116,35 @@ async fn export(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
             tracing::warn!(?error, "an export did not get on this time");
         }
         let rest = if listed.is_ok_and(|pages| pages > 0) { Duration::ZERO } else { TICK };
+        tokio::select! {
+            _ = tokio::time::sleep(rest) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+/// Labels what is stored again, when the lists have changed.
+async fn relabel(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
+    let mut begun = false;
+    loop {
+        let request = Request { id: ctx.ids.in_bucket(0, ctx.now()) };
+        let step = gateway::relabel(&ctx, &request).await;
+        let is_done = match &step {
+            Ok(Some(state)) => state.done,
+            Ok(None) => true,
+            Err(error) => {
+                tracing::warn!(?error, "labels were not set again this time");
+                true
+            }
+        };
+        if let Ok(Some(state)) = &step {
+            if is_done && begun {
+                let (seen, changed, unfit) = (state.seen, state.changed, state.unfit);
+                tracing::info!(seen, changed, unfit, lists = %state.version, "labels were set again");
+            }
+            begun = !is_done;
+        }
+        let rest = if is_done { LISTS } else { Duration::ZERO };
         tokio::select! {
             _ = tokio::time::sleep(rest) => {}
             _ = stop.changed() => return,

@@ -9,6 +9,7 @@
 //! that a partner reads its own data is settled by the gateway before a question is put (rules.md 5).
 
 mod case;
+mod classify;
 mod clock;
 mod condition;
 mod decide;
@@ -18,6 +19,7 @@ mod emergency;
 mod facts;
 mod filing;
 mod label;
+mod labeller;
 mod law;
 mod policy;
 mod purpose;
@@ -28,8 +30,10 @@ mod release;
 mod residual;
 mod rule;
 mod select;
+mod sensitivity;
 mod span;
 mod who;
+mod words;
 mod world;
 
 pub use case::Case;
@@ -39,12 +43,14 @@ pub use directive::Directive;
 pub use directives::{Directives, People};
 pub use facts::{Facts, references};
 pub use label::{ANY_CODE, CONFIDENTIALITY, rank};
+pub use labeller::{Labelling, keep as keep_labels, label};
 pub use policy::{Conflict, DefaultPolicy, Policy};
 pub use purpose::{ACT_REASON, is_known as is_purpose, is_within};
 pub use question::{Action, Emergency, Question};
 pub use reach::Reach;
 pub use release::{DIRECTORY, Released, Right, by_right, is_directory, release};
 pub use residual::{Residual, specialise};
+pub use sensitivity::{Document as LabelDocument, Listed as ListedLabels, Lists as LabelLists};
 pub use who::Recipient;
 pub use world::{PARTNER_KIND, REGIME, World};
 

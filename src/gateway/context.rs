@@ -15,6 +15,8 @@ use crate::partner::{Client, Partner, User};
 use crate::profile::{Profiles, SearchParameter};
 use crate::store::{BUCKETS, Fault, Store, embed};
 
+use super::label_lists::Shelf;
+
 /// Stored things, rules, keys, time and chance.
 pub struct Context {
     pub store: Store,
@@ -26,6 +28,7 @@ pub struct Context {
     pub key_sets: KeySets,
     pub clock: Clock,
     pub ids: Ids,
+    pub shelf: Shelf,
     clients: Mutex<HashMap<String, (Instant, Arc<Client>)>>,
     partners: Mutex<Option<(Instant, Arc<Vec<Partner>>)>>,
     tokens: Mutex<HashMap<[u8; 32], Arc<Known>>>,
@@ -140,6 +143,7 @@ impl Context {
             key_sets,
             clock,
             ids,
+            shelf: Shelf::default(),
             clients,
             partners,
             tokens,
