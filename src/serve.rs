@@ -18,6 +18,8 @@ use crate::{console, http};
 
 /// How often the sequencer numbers the log and the clock's own changes are looked for.
 const TICK: Duration = Duration::from_millis(500);
+/// How often it is asked whether the lists of labels are others than those that the data was labelled by.
+const LISTS: Duration = Duration::from_secs(5);
 
 /// Opens the database, migrates it unless told not to, and brings everything together.
 ///
@@ -75,63 +77,85 @@ pub async fn serve(ctx: Arc<Context>, listener: TcpListener) -> Result<(), Strin
     let courier = Courier::new(&ctx.config.delivery)?;
     let (stop, stopped) = watch::channel(false);
     let sending = tokio::spawn(delivery::work(ctx.clone(), courier, stopped.clone()));
-    let ticking = tokio::spawn(tick(ctx.clone(), stopped.clone()));
-    let exporting = tokio::spawn(export(ctx.clone(), stopped.clone()));
-    let granting = tokio::spawn(grant(ctx.clone(), stopped));
+    let ticking = tokio::spawn(again(ctx.clone(), stopped.clone(), |ctx| async move { tick(&ctx).await }));
+    let exporting = tokio::spawn(again(ctx.clone(), stopped.clone(), |ctx| async move { export(&ctx).await }));
+    let granting = tokio::spawn(again(ctx.clone(), stopped.clone(), |ctx| async move { grant(&ctx).await }));
+    let labelling = tokio::spawn(again(ctx.clone(), stopped, |ctx| async move { relabel(&ctx).await }));
     let served = axum::serve(listener, app(&ctx)).with_graceful_shutdown(asked_to_stop()).await;
     stop.send_replace(true);
-    let _ = tokio::join!(sending, ticking, exporting, granting);
+    let _ = tokio::join!(sending, ticking, exporting, granting, labelling);
     // What the last requests wrote gets its numbers too.
     gateway::number(&ctx).await.map_err(|fault| fault.to_string())?;
     served.map_err(|error| error.to_string())
 }
 
-/// Numbers the log and releases what time alone has changed.
-async fn tick(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
+/// Takes one turn after the other, each saying how long to rest after it, until it is time to stop.
+async fn again<T: Future<Output = Duration>>(
+    ctx: Arc<Context>,
+    mut stop: watch::Receiver<bool>,
+    turn: impl Fn(Arc<Context>) -> T,
+) {
     loop {
-        let numbered = gateway::number(&ctx).await;
-        if let Err(fault) = &numbered {
-            tracing::warn!(cause = %fault, "the log was not numbered this time");
-        }
-        let request = Request { id: ctx.ids.in_bucket(0, ctx.now()) };
-        if let Err(error) = gateway::recheck(&ctx, &request).await {
-            tracing::warn!(?error, "referrals were not rechecked this time");
-        }
-        // A full batch means that more waits.
-        let rest = if numbered.is_ok_and(|count| count >= 500) { Duration::ZERO } else { TICK };
+        let rest = turn(ctx.clone()).await;
         tokio::select! {
             _ = tokio::time::sleep(rest) => {}
             _ = stop.changed() => return,
         }
     }
+}
+
+fn rest(is_done: bool) -> Duration {
+    if is_done { TICK } else { Duration::ZERO }
+}
+
+/// Numbers the log and releases what time alone has changed.
+async fn tick(ctx: &Context) -> Duration {
+    let numbered = gateway::number(ctx).await;
+    if let Err(fault) = &numbered {
+        tracing::warn!(cause = %fault, "the log was not numbered this time");
+    }
+    let request = Request { id: ctx.ids.in_bucket(0, ctx.now()) };
+    if let Err(error) = gateway::recheck(ctx, &request).await {
+        tracing::warn!(?error, "referrals were not rechecked this time");
+    }
+    // A full batch means that more waits.
+    rest(!numbered.is_ok_and(|count| count >= 500))
 }
 
 /// Goes on with the exports that wait.
-async fn export(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
-    loop {
-        let listed = gateway::export::turn(&ctx).await;
-        if let Err(error) = &listed {
-            tracing::warn!(?error, "an export did not get on this time");
-        }
-        let rest = if listed.is_ok_and(|pages| pages > 0) { Duration::ZERO } else { TICK };
-        tokio::select! {
-            _ = tokio::time::sleep(rest) => {}
-            _ = stop.changed() => return,
-        }
+async fn export(ctx: &Context) -> Duration {
+    let listed = gateway::export::turn(ctx).await;
+    if let Err(error) = &listed {
+        tracing::warn!(?error, "an export did not get on this time");
     }
+    rest(!listed.is_ok_and(|pages| pages > 0))
 }
 
 /// Goes on writing what people permit to who asks about everybody.
-async fn grant(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
-    loop {
-        let granted = gateway::go_on_granting(&ctx).await;
-        if let Err(fault) = &granted {
-            tracing::warn!(cause = %fault, "grants were not written this time");
+async fn grant(ctx: &Context) -> Duration {
+    let granted = gateway::go_on_granting(ctx).await;
+    if let Err(fault) = &granted {
+        tracing::warn!(cause = %fault, "grants were not written this time");
+    }
+    rest(!granted.unwrap_or(false))
+}
+
+/// Labels what is stored again, when the lists have changed.
+async fn relabel(ctx: &Context) -> Duration {
+    let request = Request { id: ctx.ids.in_bucket(0, ctx.now()) };
+    match gateway::relabel(ctx, &request).await {
+        Ok(Some(state)) if !state.done => Duration::ZERO,
+        Ok(Some(state)) => {
+            if state.changed > 0 {
+                let (seen, changed, unfit) = (state.seen, state.changed, state.unfit);
+                tracing::info!(seen, changed, unfit, lists = %state.version, "labels were set again");
+            }
+            LISTS
         }
-        let rest = if granted.unwrap_or(false) { Duration::ZERO } else { TICK };
-        tokio::select! {
-            _ = tokio::time::sleep(rest) => {}
-            _ = stop.changed() => return,
+        Ok(None) => LISTS,
+        Err(error) => {
+            tracing::warn!(?error, "labels were not set again this time");
+            LISTS
         }
     }
 }

@@ -19,6 +19,7 @@ pub struct Config {
     pub database: Database,
     pub exchange: Exchange,
     pub consent: Consent,
+    pub labels: Labels,
     pub search: Limits,
     pub ids: Ids,
     pub delivery: Delivery,
@@ -54,6 +55,12 @@ pub struct Exchange {
 pub struct Consent {
     pub default: String,
     pub people_max: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Labels {
+    pub classify: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -128,3 +128,24 @@ pub fn with_all_below(code: &str) -> Vec<&str> {
     }
     found
 }
+
+/// The code of a rank.
+pub fn code_of(rank: u8) -> &'static str {
+    ORDER.get(usize::from(rank)).copied().unwrap_or("V")
+}
+
+/// Whether one of two sensitivities lies at or below the other.
+pub fn are_related(one: &str, other: &str) -> bool {
+    with_all_below(one).contains(&other) || with_all_below(other).contains(&one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_label_fits_into_one_mask() {
+        let in_tree = TREE.iter().map(|(_, children)| children.len() + 1).sum::<usize>();
+        assert!(FLAT.len() + in_tree <= super::super::sensitivity::Mask::BITS as usize);
+    }
+}

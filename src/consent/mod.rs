@@ -9,6 +9,7 @@
 //! that a partner reads its own data is settled by the gateway before a question is put (rules.md 5).
 
 mod case;
+mod classify;
 mod clock;
 mod condition;
 mod decide;
@@ -21,6 +22,7 @@ mod facts;
 mod filing;
 mod footing;
 mod label;
+mod labeller;
 mod law;
 mod minimum;
 mod opens;
@@ -36,10 +38,12 @@ mod release;
 mod residual;
 mod rule;
 mod select;
+mod sensitivity;
 mod shape;
 mod span;
 mod standing;
 mod who;
+mod words;
 mod world;
 
 pub use case::Case;
@@ -53,6 +57,7 @@ pub use emergency::{LASTS_SECS, ROLE as EMERGENCY_ROLE};
 pub use facts::{Columns, Facts, references};
 pub use footing::Footing;
 pub use label::{ANY_CODE, CONFIDENTIALITY, rank};
+pub use labeller::{Labelling, keep as keep_labels, label};
 pub use minimum::Kept;
 pub use opens::Opened;
 pub use parts::without_labelled;
@@ -65,6 +70,7 @@ pub use redact::{Handling, Masks, PSEUDONYM};
 pub use regime::{Accounting, LISTS as REGIME_LISTS, Regimes};
 pub use release::{DIRECTORY, Released, Right, by_right, is_directory, release, with_targets};
 pub use residual::{Residual, specialise};
+pub use sensitivity::{Document as LabelDocument, Listed as ListedLabels, Lists as LabelLists};
 pub use standing::Standing;
 pub use who::Recipient;
 pub use world::{PARTNER_KIND, REGIME, World};

@@ -107,21 +107,13 @@ impl Resource {
         }
     }
 
-    /// Adds the security labels of an earlier version that this one lacks: labels are never lowered (rules.md 20).
-    pub fn keep_labels(&mut self, earlier: &Resource) {
-        let have = self.labels();
-        let labels = earlier.root().get("meta").each("security");
-        let lost: Vec<Value> =
-            labels.filter(|label| !have.contains(&label.coding())).filter_map(|label| label.value().cloned()).collect();
-        if lost.is_empty() {
-            return;
-        }
+    /// Sets `meta.security`, in its old place if it had one; without labels, takes it away.
+    pub fn set_labels(&mut self, labels: Vec<Value>) {
         let mut meta = self.root().get("meta").object().cloned().unwrap_or_default();
-        match meta.get_mut("security") {
-            Some(Value::Array(labels)) => labels.extend(lost),
-            _ => {
-                meta.insert("security".into(), Value::Array(lost));
-            }
+        if labels.is_empty() {
+            meta.shift_remove("security");
+        } else {
+            meta.insert("security".into(), Value::Array(labels));
         }
         self.lead("meta", Value::Object(meta));
     }

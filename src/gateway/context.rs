@@ -19,6 +19,7 @@ use crate::store::{BUCKETS, Fault, Store, embed};
 
 use super::agencies::Agencies;
 use super::kept::Kept;
+use super::label_lists::Shelf;
 
 /// Stored things, rules, keys, time and chance.
 pub struct Context {
@@ -31,6 +32,7 @@ pub struct Context {
     pub key_sets: KeySets,
     pub clock: Clock,
     pub ids: Ids,
+    pub shelf: Shelf,
     clients: Mutex<HashMap<String, (Instant, Arc<Client>)>>,
     agencies: Mutex<Option<(Instant, Arc<Agencies>)>>,
     /// Whose entries of the directory are, and whose people: it never changes (rules.md 4).
@@ -150,6 +152,7 @@ impl Context {
             key_sets,
             clock,
             ids,
+            shelf: Shelf::default(),
             clients,
             agencies,
             origins,

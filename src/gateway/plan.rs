@@ -35,6 +35,8 @@ pub struct Planned {
     pub notes: Vec<Issue>,
     /// Rules for a change of what is there already that this one breaks.
     pub broken: Vec<Issue>,
+    /// Whether its labels are others than before.
+    pub relabelled: bool,
 }
 
 impl Planned {
@@ -53,6 +55,7 @@ impl Planned {
             full_url: None,
             notes: Vec::new(),
             broken: Vec::new(),
+            relabelled: false,
         }
     }
 
@@ -76,6 +79,7 @@ impl Planned {
             full_url: None,
             notes: Vec::new(),
             broken: Vec::new(),
+            relabelled: false,
         }
     }
 }
@@ -256,7 +260,7 @@ async fn revised(
 }
 
 /// The rules for a change of what is there already, once its references are those that will be stored: the steps of
-/// a Task, whose person it is about, the labels that are never lowered.
+/// a Task, whose person it is about.
 pub fn judge(caller: &Caller, one: &mut Planned) {
     let current = one.current.as_ref().filter(|current| !current.deleted);
     let Some(stored) = current.and_then(Stored::as_resource) else { return };
@@ -293,7 +297,6 @@ pub fn judge(caller: &Caller, one: &mut Planned) {
             format!("`{}` is about the person that its origin says: another partner does not change that", one.kind);
         one.broken.push(Issue::error("business-rule", "person-not-yours", text).at(one.kind.clone()));
     }
-    resource.keep_labels(stored);
     one.resource = Some(resource);
 }
 

@@ -19,6 +19,7 @@ use crate::store::{Place, Stored, Tx};
 use super::answers::{addresses, answers, target};
 use super::check::check;
 use super::conditional::{Deed, Resolved, resolve};
+use super::label::label;
 use super::link::link;
 use super::plan::{Planned, judge, plan};
 use super::record::{self, Request};
@@ -173,6 +174,7 @@ async fn once(
     let mut planned = plan(ctx, caller, request, interaction, asked, &mut resolved).await?;
     link(ctx, &mut planned, addresses(asked, &resolved)).await?;
     planned.iter_mut().for_each(|one| judge(caller, one));
+    label(ctx, caller, &mut planned).await?;
     planned.iter_mut().for_each(|one| one.notes.extend(conditions.warning()));
     let checked = check(ctx, caller, request, interaction, &mut planned).await?;
 
@@ -343,7 +345,7 @@ fn is_decisive(one: &Planned) -> bool {
 
 /// The people whose decisions are taken or turned here.
 async fn decided_about(tx: &mut Tx, planned: &[Planned]) -> Result<BTreeSet<(i64, String)>, Error> {
-    people(tx, planned.iter().filter(|one| one.kind == "Task" || is_decisive(one))).await
+    people(tx, planned.iter().filter(|one| one.kind == "Task" || one.relabelled || is_decisive(one))).await
 }
 
 /// The people of some changes, as they were and as they will be, with the buckets that they live in.

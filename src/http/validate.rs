@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use crate::fhir::Issue;
 use crate::fhir::interaction::Interaction;
-use crate::gateway::{Context, Error};
+use crate::gateway::{Context, Error, foretell};
 
 use super::answer;
 use super::asked::{Address, Asked, resource};
@@ -31,5 +31,7 @@ pub async fn validate(
         return Err(Problem::unreadable(Issue::error("invalid", "identity", text).at("resourceType")));
     }
     let also: Vec<String> = pairs.into_iter().filter(|(name, _)| name == "profile").map(|(_, url)| url).collect();
-    Ok(answer::outcome(StatusCode::OK, &ctx.profiles.examine(&resource, &also)))
+    let mut outcome = ctx.profiles.examine(&resource, &also);
+    outcome.0.extend(foretell(&ctx, &asked.caller, &resource).await?);
+    Ok(answer::outcome(StatusCode::OK, &outcome))
 }

@@ -1,0 +1,206 @@
+//! Words that look sensitive, found in free text: folded, whole words, several in a row where one alone says too
+//! little. Negations are not understood: "denies abuse" speaks of abuse.
+
+use std::collections::HashMap;
+
+use super::sensitivity::Mask;
+
+/// Longest word that is compared, and most words of one entry.
+const WORD_MAX: usize = 32;
+const ROW_MAX: usize = 6;
+
+#[derive(Debug)]
+pub struct Words {
+    by_first: HashMap<String, Vec<Phrase>>,
+    /// Lengths of first words by their first letter, one bit each: most words of a text are looked up nowhere.
+    lengths: [u64; 256],
+}
+
+impl Default for Words {
+    fn default() -> Words {
+        Words { by_first: HashMap::new(), lengths: [0; 256] }
+    }
+}
+
+#[derive(Debug)]
+struct Phrase {
+    rest: Vec<String>,
+    mask: Mask,
+}
+
+impl Words {
+    /// Whether an entry is one that can be found.
+    pub fn reads(entry: &str) -> bool {
+        let words = split(entry);
+        (1..=ROW_MAX).contains(&words.len()) && words.iter().all(|word| word.len() <= WORD_MAX)
+    }
+
+    pub fn add(&mut self, entry: &str, mask: Mask) {
+        let mut words = split(entry).into_iter();
+        let Some(first) = words.next().filter(|first| first.len() <= WORD_MAX) else { return };
+        let Some(letter) = first.bytes().next() else { return };
+        self.lengths[usize::from(letter)] |= 1 << first.len();
+        self.by_first.entry(first).or_default().push(Phrase { rest: words.collect(), mask });
+    }
+
+    /// Adds to `found` what the text speaks of, each entry's labels as one set. `is_markup`: tags are no words.
+    pub fn find(&self, text: &str, is_markup: bool, found: &mut Vec<Mask>) {
+        let mut begun: Vec<(&Phrase, usize)> = Vec::new();
+        each_word(text, is_markup, &mut |word| {
+            if !begun.is_empty() {
+                begun.retain_mut(|(phrase, at)| {
+                    let goes_on = phrase.rest.get(*at).is_some_and(|next| next.as_bytes() == word);
+                    *at += 1;
+                    if goes_on && *at == phrase.rest.len() {
+                        add(found, phrase.mask);
+                    }
+                    goes_on && *at < phrase.rest.len()
+                });
+            }
+            let Some(letter) = word.first() else { return };
+            if self.lengths[usize::from(*letter)] >> word.len() & 1 == 0 {
+                return;
+            }
+            let phrases = std::str::from_utf8(word).ok().and_then(|word| self.by_first.get(word));
+            for phrase in phrases.into_iter().flatten() {
+                if phrase.rest.is_empty() {
+                    add(found, phrase.mask);
+                } else {
+                    begun.push((phrase, 0));
+                }
+            }
+        });
+    }
+}
+
+fn add(found: &mut Vec<Mask>, mask: Mask) {
+    if !found.contains(&mask) {
+        found.push(mask);
+    }
+}
+
+fn split(entry: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    each_word(entry, false, &mut |word| words.push(String::from_utf8_lossy(word).into_owned()));
+    words
+}
+
+/// The words of a text: letters and digits without case and accents. One that is too long comes as what fits and one
+/// letter more, and so is equal to none.
+fn each_word(text: &str, is_markup: bool, visit: &mut impl FnMut(&[u8])) {
+    let mut word = [0u8; WORD_MAX + 1];
+    let mut length = 0;
+    let mut letters = text.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        let folded = match letter {
+            'a'..='z' | '0'..='9' => Some(letter as u8),
+            'A'..='Z' => Some(letter.to_ascii_lowercase() as u8),
+            // An accent by itself belongs to the letter before it.
+            '\u{300}'..='\u{36f}' => continue,
+            '&' if is_markup => {
+                let (named, behind) = entity(&text[at..]);
+                if behind > 1 {
+                    letters.nth(behind - 2);
+                }
+                named
+            }
+            '<' if is_markup => {
+                letters.by_ref().find(|(_, letter)| *letter == '>');
+                None
+            }
+            letter if letter.is_ascii() => None,
+            letter => base(letter),
+        };
+        match folded {
+            Some(letter) if length < word.len() => {
+                word[length] = letter;
+                length += 1;
+            }
+            Some(_) => {}
+            None => {
+                if length > 0 {
+                    visit(&word[..length]);
+                }
+                length = 0;
+            }
+        }
+    }
+    if length > 0 {
+        visit(&word[..length]);
+    }
+}
+
+/// The letter of `&eacute;` or `&#233;`, and how many characters it takes; all of them are ASCII.
+fn entity(text: &str) -> (Option<u8>, usize) {
+    let Some(end) = text.bytes().take(12).position(|byte| byte == b';') else { return (None, 1) };
+    let Some(name) = text.get(1..end).filter(|name| name.is_ascii()) else { return (None, 1) };
+    let letter = match name.strip_prefix('#') {
+        Some(number) => {
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok(),
+                None => number.parse().ok(),
+            };
+            code.and_then(char::from_u32).and_then(|letter| match letter {
+                letter if letter.is_ascii_alphanumeric() => Some(letter.to_ascii_lowercase() as u8),
+                letter => base(letter),
+            })
+        }
+        None => {
+            let accented = ["acute", "grave", "circ", "uml", "tilde", "cedil"].iter().any(|end| name.ends_with(end));
+            name.bytes().next().filter(|_| accented).map(|letter| letter.to_ascii_lowercase())
+        }
+    };
+    (letter, end + 1)
+}
+
+/// The letter below an accent, of those that English and Spanish use.
+fn base(letter: char) -> Option<u8> {
+    Some(match letter {
+        'à'..='å' | 'À'..='Å' => b'a',
+        'ç' | 'Ç' => b'c',
+        'è'..='ë' | 'È'..='Ë' => b'e',
+        'ì'..='ï' | 'Ì'..='Ï' => b'i',
+        'ñ' | 'Ñ' => b'n',
+        'ò'..='ö' | 'Ò'..='Ö' => b'o',
+        'ù'..='ü' | 'Ù'..='Ü' => b'u',
+        'ý' | 'ÿ' | 'Ý' => b'y',
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str, is_markup: bool) -> Vec<Mask> {
+        let mut words = Words::default();
+        words.add("HIV", 1);
+        words.add("domestic violence", 2);
+        words.add("violación", 4);
+        let mut found = Vec::new();
+        words.find(text, is_markup, &mut found);
+        found
+    }
+
+    #[test]
+    fn whole_words_are_found_without_case_and_accents() {
+        for (text, is_markup, expected) in [
+            ("known HIV, on therapy", false, vec![1]),
+            ("hiv-positive", false, vec![1]),
+            ("shivering in the hive", false, vec![]),
+            ("Domestic  violence; domestic abuse", false, vec![2]),
+            ("domestic animals, violence", false, vec![]),
+            ("domestic domestic violence", false, vec![2]),
+            ("una VIOLACION, una violación, una violacio\u{301}n", false, vec![4]),
+            ("<p class=\"hiv\">domestic<br/>violence</p>", true, vec![2]),
+            ("<p>violaci&oacute;n &amp; violaci&#243;n</p>", true, vec![4]),
+            ("<p>HIV", true, vec![1]),
+            ("a < b HIV", true, vec![]),
+            ("日本HIV", false, vec![1]),
+            ("&", true, vec![]),
+            ("&aaaaaaaaaaaaaaaaaaaaaaaa", true, vec![]),
+        ] {
+            assert_eq!(found(text, is_markup), expected, "{text}");
+        }
+    }
+}
