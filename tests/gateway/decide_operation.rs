@@ -309,7 +309,7 @@ async fn answers_are_paged_and_a_page_is_its_askers_alone(on: On) {
     let count = json!({"name": "_count", "valueInteger": 3});
     let whole = rows(&ana_for(&clinic, &sent, "harbor-housing", &[]).await.is(200));
     let (mut walked, mut page) =
-        (Vec::new(), ana_for(&clinic, &sent, "harbor-housing", &[count.clone()]).await.is(200));
+        (Vec::new(), ana_for(&clinic, &sent, "harbor-housing", std::slice::from_ref(&count)).await.is(200));
     loop {
         walked.extend(rows(&page));
         assert_eq!(counts(&page).len(), 7, "counts are of all");
