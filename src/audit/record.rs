@@ -83,7 +83,7 @@ pub struct Record {
     pub interaction: &'static str,
     /// `CarePlan` or `CarePlan/7`; never a query.
     pub target: String,
-    /// The names of the parameters of a search.
+    /// The names of the parameters of a search; of a question about consents its codes and partners too.
     pub parameters: Vec<String>,
     /// The person that a search was about.
     pub patient: Option<String>,

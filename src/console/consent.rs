@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::consent::Language;
 use crate::fhir::what_if::Asked as Question;
-use crate::gateway::{self, Context, Error, OpenedConsent, ReferralEffect, Told, WhatChange};
+use crate::gateway::{self, Context, Error, Moved, OpenedConsent, ReferralEffect, Told, WhatChange};
 
 use super::consents::{badge, names};
 use super::page::{self, Trouble};
@@ -162,20 +162,27 @@ pub async fn taken_back(
 }
 
 fn moved(change: &WhatChange, name: &dyn Fn(&String) -> String) -> Markup {
+    let of_one = |one: &Moved, other: &Moved| one.recipient == other.recipient && one.purpose == other.purpose;
     html! {
         @if !change.moved.is_empty() {
             table.log {
-                thead { tr { th scope="col" { "Agency" } th scope="col" { "Purpose" } th scope="col" { "What" } th scope="col" { "No longer seen" } th scope="col" { "Newly seen" } } }
-                @for one in &change.moved {
+                thead { tr { th scope="col" { "Agency" } th scope="col" { "Purpose" } th scope="col" { "No longer seen" } th scope="col" { "Newly seen" } } }
+                @for group in change.moved.chunk_by(of_one) {
                     tbody { tr {
-                        td data-label="Agency" { strong { (name(&one.recipient)) } }
-                        td data-label="Purpose" { (words::purpose(&one.purpose)) }
-                        td data-label="What" { (words::capital(Language::English.kind(&one.kind))) }
-                        td data-label="Lost" { (one.lost) }
-                        td data-label="Gained" { (one.gained) }
+                        td data-label="Agency" { strong { (name(&group[0].recipient)) } }
+                        td data-label="Purpose" { (words::purpose(&group[0].purpose)) }
+                        td data-label="Lost" { (listed(group, |one| one.lost)) }
+                        td data-label="Gained" { (listed(group, |one| one.gained)) }
                     } }
                 }
             }
         }
     }
+}
+
+/// `Care plans (1), goals (2)`.
+fn listed(group: &[Moved], count: fn(&Moved) -> usize) -> String {
+    let some = group.iter().filter(|one| count(one) > 0);
+    let said: Vec<String> = some.map(|one| format!("{} ({})", Language::English.kind(&one.kind), count(one))).collect();
+    if said.is_empty() { "Nothing".to_string() } else { words::capital(&said.join(", ")) }
 }

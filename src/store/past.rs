@@ -36,7 +36,8 @@ fn of_person(sql: Sql, patient: &str, kinds: &[&str], at: Instant) -> Sql {
     let sql = buckets(sql.push("r.deleted = 0 AND r.bucket IN "), None::<i64>, patient);
     let sql = match kinds {
         [] => sql,
-        kinds => sql.push(" AND r.kind IN (").bind_list(kinds.iter().copied()).push(")"),
+        // An expression, so that SQLite walks the person's bucket, and not all of a type by its moments.
+        kinds => sql.push(" AND r.kind || '' IN (").bind_list(kinds.iter().copied()).push(")"),
     };
     let sql = sql.push(" AND r.updated_at <= ").bind(at.0).push(" AND (r.patient = ").bind(patient);
     let sql = sql.push(" OR EXISTS (SELECT 1 FROM further_patient f WHERE f.bucket = r.bucket AND f.kind = r.kind");

@@ -309,7 +309,7 @@ async fn answers_are_paged_and_a_page_is_its_askers_alone(on: On) {
     let count = json!({"name": "_count", "valueInteger": 3});
     let whole = rows(&ana_for(&clinic, &sent, "harbor-housing", &[]).await.is(200));
     let (mut walked, mut page) =
-        (Vec::new(), ana_for(&clinic, &sent, "harbor-housing", &[count.clone()]).await.is(200));
+        (Vec::new(), ana_for(&clinic, &sent, "harbor-housing", std::slice::from_ref(&count)).await.is(200));
     loop {
         walked.extend(rows(&page));
         assert_eq!(counts(&page).len(), 7, "counts are of all");
@@ -366,4 +366,45 @@ async fn nobody_is_told_of_a_shelters_data_but_the_shelter(on: On) {
     asks(&clinic, &parameters).await.is(404);
     asks(&gw.compliance("river-clinic").await, &parameters).await.is(404);
     ana_for(&shelter, &sent, "safe-harbor", &[]).await.is(404);
+}
+
+on_both!(a_row_of_law_that_takes_away_is_named);
+async fn a_row_of_law_that_takes_away_is_named(on: On) {
+    let (gw, clinic) = start(on).await;
+    gw.enrol("fair-plan", handoff::partner::Kind::Payer, None).await;
+    let sent = clinic.submits(&fixture("ana")).await;
+    let mut consent = consent_of(&sent, 0);
+    for name in ["id", "meta"] {
+        consent.as_object_mut().unwrap().shift_remove(name);
+    }
+    consent["provision"]["actor"][0]["reference"]["reference"] = json!("Organization/fair-plan");
+    consent["provision"]["purpose"][0]["code"] = json!("HPAYMT");
+    clinic.creates(&consent).await;
+    let act_code = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+    let goal = json!({"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "paid by herself"},
+        "meta": {"security": [{"system": act_code, "code": "HIPAASelfPay"}]},
+        "subject": {"reference": sent.key("Patient")}});
+    clinic.creates(&goal).await;
+    let answer = ana_for(&clinic, &sent, "fair-plan", &[code("purpose", "HPAYMT")]).await.is(200);
+    assert!(counts(&answer).contains(&"Goal 1 seen, 1 withheld".to_string()), "{:?}", counts(&answer));
+    assert!(rows(&answer).contains(&"Goal: deny R15 self-pay".to_string()), "{:?}", rows(&answer));
+}
+
+on_both!(a_new_consent_is_the_word_of_who_files_it);
+async fn a_new_consent_is_the_word_of_who_files_it(on: On) {
+    let (gw, clinic) = start(on).await;
+    let sent = clinic.submits(&fixture("ana")).await;
+    let housing = gw.system("harbor-housing").await;
+    let goal = json!({"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "a flat"},
+        "subject": {"reference": sent.key("Patient")}});
+    housing.creates(&goal).await;
+    let mut draft = consent_of(&sent, 0);
+    draft["provision"]["actor"][0]["reference"]["reference"] = json!("Organization/corner-food-bank");
+    // The clinic's, for all that is hers; the housing agency's, for its own data alone (rules.md 17).
+    let parameters = [json!({"name": "consent", "resource": draft}), code("purpose", "COC")];
+    let by_housing = changes(&asks(&housing, &parameters).await.is(200));
+    assert_eq!(by_housing, ["corner-food-bank COC Goal +1 -0"]);
+    let by_clinic = changes(&asks(&clinic, &parameters).await.is(200));
+    assert!(by_clinic.contains(&"corner-food-bank COC Patient +1 -0".to_string()), "{by_clinic:?}");
+    assert!(by_clinic.contains(&"corner-food-bank COC Goal +1 -0".to_string()), "its own goal, and not another's");
 }

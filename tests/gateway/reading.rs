@@ -102,3 +102,38 @@ async fn compliance_opens_what_others_filed_about_its_own_people(on: On) {
     let events = log(officer.get("/fhir/AuditEvent?date=ge2026-01-01").await.is(200));
     assert!(events.contains("\"code\":\"reading\""), "that it was opened is in the log");
 }
+
+on_both!(how_a_consent_stands_is_told_as_decisions_take_it);
+async fn how_a_consent_stands_is_told_as_decisions_take_it(on: On) {
+    let (gw, clinic) = start(on).await;
+    let sent = clinic.submits(&fixture("ana")).await;
+    let mut consent = sent.one("Consent");
+    for name in ["id", "meta"] {
+        consent.as_object_mut().unwrap().shift_remove(name);
+    }
+    consent["policy"] = json!([{"uri": "https://handoff.example/fhir/policy/sharing"}]);
+    let old = clinic.creates(&consent).await;
+    gw.advance_secs(1);
+    let new = clinic.creates(&consent).await;
+    let standing = async |actor: &Actor, of: &Value| {
+        parameter(&reads(actor, &key(of), "", &[]).await.is(200), "standing").to_string()
+    };
+    assert_eq!(standing(&clinic, &old).await, "replaced");
+    assert_eq!(standing(&clinic, &new).await, "in-force");
+    let mut revoked = new.clone();
+    revoked["status"] = json!("inactive");
+    clinic.put(&format!("/fhir/{}", key(&new)), &revoked).await.is(200);
+    assert_eq!(standing(&clinic, &new).await, "taken-back");
+    assert_eq!(standing(&clinic, &old).await, "denies-only", "nobody falls back to a wider sharing");
+
+    // Who favours itself with others' data waits for somebody to look at it.
+    let housing = gw.system("harbor-housing").await;
+    consent.as_object_mut().unwrap().shift_remove("policy");
+    consent["organization"] = json!([{"reference": "Organization/harbor-housing"}]);
+    let filed = housing.creates(&consent).await;
+    assert_eq!(standing(&housing, &filed).await, "awaiting");
+    let mut later = consent.clone();
+    later["provision"]["period"] = json!({"start": "2027-01-01"});
+    let later = clinic.creates(&later).await;
+    assert_eq!(standing(&clinic, &later).await, "not-yet");
+}

@@ -256,7 +256,8 @@ impl Reader<'_> {
             [] => self.line("back-who-any", &[]),
             keepers => self.line("back-who", &[("names", &self.locale.list(keepers))]),
         };
-        let then = if self.root_effect() == Effect::Permit { "back-then" } else { "back-deny" };
+        let is_no = matches!(self.directive.answer, Answer::Deny | Answer::EmergencyOnly);
+        let then = if is_no { "back-deny" } else { "back-then" };
         let lines = vec![self.line("back-any", &[]), who, self.line(then, &[]), self.line("back-past", &[])];
         Block { heading: self.say("back", &[]), lines }
     }

@@ -280,7 +280,8 @@ fn groups(word: &str, vowel: impl Fn(char) -> bool) -> usize {
 
 /// Words a sentence, and syllables a word.
 fn measured(language: Language, syllables: fn(&str) -> usize) -> (f64, f64) {
-    let prose = prose(language);
+    // Headings and short items would flatter it.
+    let prose: Vec<String> = prose(language).into_iter().filter(|sentence| words(sentence).len() > 5).collect();
     let words: Vec<String> = prose.iter().flat_map(|sentence| words(sentence)).collect();
     let count: usize = words.iter().map(|word| syllables(word)).sum();
     (words.len() as f64 / prose.len() as f64, count as f64 / words.len() as f64)
@@ -291,7 +292,7 @@ fn measured(language: Language, syllables: fn(&str) -> usize) -> (f64, f64) {
 fn the_english_is_for_readers_of_twelve() {
     let (length, syllables) = measured(Language::English, syllables_english);
     let grade = 0.39 * length + 11.8 * syllables - 15.59;
-    assert!(grade <= 6.0, "grade {grade:.1} ({length:.1} words a sentence, {syllables:.2} syllables a word)");
+    assert!(grade <= 4.0, "grade {grade:.1} ({length:.1} words a sentence, {syllables:.2} syllables a word)");
 }
 
 /// Fernandez-Huerta (70 and more: fairly easy) and INFLESZ, which is Szigriszt's (65 and more: fairly easy).
@@ -301,7 +302,7 @@ fn the_spanish_is_for_readers_of_twelve() {
     let huerta = 206.84 - 60.0 * syllables - 1.02 * length;
     let inflesz = 206.835 - 62.3 * syllables - length;
     assert!(
-        huerta >= 75.0 && inflesz >= 70.0,
+        huerta >= 85.0 && inflesz >= 80.0,
         "{huerta:.1}, {inflesz:.1} ({length:.1} words, {syllables:.2} syllables)"
     );
 }

@@ -149,6 +149,11 @@ fn asked(operation: &Operation, kind: &str) -> Value {
             &[("200", "Outcome")]
         }
         "everything" => &[("200", "Bundle")],
+        "reading" => {
+            let language = json!({"type": "string", "enum": ["en", "es"]});
+            parameters.push(json!({"name": "language", "in": "query", "schema": language}));
+            &[("200", "Resource")]
+        }
         "docref" => {
             let required =
                 |name: &str| json!({"name": name, "in": "query", "required": true, "schema": {"type": "string"}});
@@ -172,7 +177,8 @@ fn asked(operation: &Operation, kind: &str) -> Value {
         "responses": answers(good),
     });
     if operation.method == "POST" {
-        described["requestBody"] = json!({"required": true, "content": fhir(kind)});
+        let body = if operation.name == "decide" { "Parameters" } else { kind };
+        described["requestBody"] = json!({"required": true, "content": fhir(body)});
     }
     described
 }
