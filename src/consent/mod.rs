@@ -47,7 +47,7 @@ pub use policy::{Conflict, DefaultPolicy, Policy};
 pub use purpose::{ACT_REASON, EMERGENCY as EMERGENCY_TREATMENT, is_known as is_purpose, is_within};
 pub use question::{Action, Emergency, Question};
 pub use reach::Reach;
-pub use release::{DIRECTORY, Released, Right, by_right, is_directory, release, with_targets};
+pub use release::{DIRECTORY, Released, Right, by_right, is_directory, release};
 pub use residual::{Residual, specialise};
 pub use standing::Standing;
 pub use who::Recipient;

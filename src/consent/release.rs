@@ -59,25 +59,10 @@ pub fn release(decision: &Decision, resource: Resource) -> Option<Released> {
     Some(Released(Content::Copied(labelled(decision, redacted(decision, resource)))))
 }
 
-/// A Provenance goes where all that it is about goes (rules.md 19): the receipts of its targets are asked for.
-pub fn with_targets(provenance: Resource, targets: &[Released]) -> Option<Released> {
-    let shown: BTreeSet<String> = targets.iter().filter_map(Released::key).collect();
-    let about = provenance.root().references("target");
-    let all = !about.is_empty() && about.iter().all(|target| shown.contains(&target.key()));
-    (all && provenance.kind() == "Provenance").then_some(Released(Content::Copied(provenance)))
-}
-
 impl Released {
     /// What one partner has by right, for somebody who does a deed in its place: the operator (rules.md 17).
     pub fn to_keeper(partner: &str, right: Right, stored: String) -> Option<Released> {
         (right.kind == "Consent").then(|| by_right(partner, right, stored)).flatten()
-    }
-
-    fn key(&self) -> Option<String> {
-        match &self.0 {
-            Content::Stored(text) => read::resource(text.as_bytes()).ok().map(|found| found.key()),
-            Content::Copied(resource) => Some(resource.key()),
-        }
     }
 
     /// The JSON that is answered.

@@ -19,6 +19,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod words;
+mod worklist;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/console/sent", get(inbox::sent))
         .route("/console/referrals/{id}", get(referral::referral).post(answer::answer))
         .route("/console/log", get(log::log))
+        .route("/console/work", get(worklist::work).post(worklist::act))
         .route("/console/style.css", get(page::style))
         .route("/console/{*rest}", any(page::nothing_here))
         .layer(from_fn_with_state(ctx.clone(), page::guard))

@@ -116,6 +116,12 @@ pub fn interaction(code: &str) -> &str {
         "batch" => "sent one by one",
         "delivery" => "was sent",
         "recheck" => "rechecked",
+        "revoke" => "revoked",
+        "verify" => "verified",
+        "work-list" => "looked at the work list of",
+        "work-done" => "took off the work list",
+        "enforcement-status" => "asked how enforced is",
+        "emergency-access" => "declared an emergency of",
         other => other,
     }
 }

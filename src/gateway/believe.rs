@@ -99,7 +99,8 @@ impl Filed<'_> {
 
     /// Whether a partner may say that something comes in the place of a Consent: who filed or keeps that one.
     fn may_replace(&self, partner: &str, older: &str) -> bool {
-        let older = self.rows.iter().find(|row| row.kind == "Consent" && older.strip_prefix("Consent/") == Some(&row.id));
+        let older =
+            self.rows.iter().find(|row| row.kind == "Consent" && older.strip_prefix("Consent/") == Some(&row.id));
         partner == OPERATOR || older.is_some_and(|older| older.belongs_to(partner))
     }
 

@@ -50,7 +50,10 @@ pub async fn declare(
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > REASON_MAX {
         let text = format!("`reason`: expected the nature of the emergency, in 1 to {REASON_MAX} characters");
-        return Err(Error::one(No::Invalid, Issue::error("required", "emergency-reason", text).at("Parameters.parameter")));
+        return Err(Error::one(
+            No::Invalid,
+            Issue::error("required", "emergency-reason", text).at("Parameters.parameter"),
+        ));
     }
     let stored = known(ctx, caller, request, patient).await?;
     let now = ctx.now();
@@ -197,7 +200,8 @@ async fn entitled(ctx: &Context, caller: &Caller) -> Result<(), Error> {
     if clinic && caller.may_break_glass() && caller.may(Interaction::Read, "Patient") {
         return Ok(());
     }
-    let text = format!("an emergency is declared by a clinic's client or user that is registered with `{EMERGENCY_ROLE}`");
+    let text =
+        format!("an emergency is declared by a clinic's client or user that is registered with `{EMERGENCY_ROLE}`");
     Err(Error::one(No::NotYours, Issue::error("forbidden", "emergency", text)))
 }
 
@@ -211,7 +215,8 @@ async fn known(ctx: &Context, caller: &Caller, request: &Request, patient: &str)
         Some(stored) if !stored.deleted && !is_shelter(&stored.origin) => Ok(stored),
         found => {
             let mut record = record::start(ctx, caller, request, "emergency-access", format!("Patient/{patient}"));
-            let (key, why) = (format!("Patient/{patient}"), if found.is_some() { "deny" } else { "unknown" }.to_string());
+            let (key, why) =
+                (format!("Patient/{patient}"), if found.is_some() { "deny" } else { "unknown" }.to_string());
             let party = found.as_ref().map(|stored| stored.origin.clone());
             let about = found.and_then(|stored| stored.patient);
             record.refused.push(audit::Refusal { key, why, party, patient: about, decision: None });
@@ -223,10 +228,5 @@ async fn known(ctx: &Context, caller: &Caller, request: &Request, patient: &str)
 
 fn as_asked(declared: &Declared) -> Emergency {
     let patient = Some(format!("Patient/{}", declared.patient));
-    Emergency {
-        reason: declared.reason.clone(),
-        asked_for: patient.clone(),
-        patient,
-        declared_at: Some(declared.at),
-    }
+    Emergency { reason: declared.reason.clone(), asked_for: patient.clone(), patient, declared_at: Some(declared.at) }
 }

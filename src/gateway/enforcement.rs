@@ -117,7 +117,8 @@ async fn standings(ctx: &Context, patient: &str) -> Result<Vec<(Stored, Enforcem
     let patients_origin = rows.iter().find(|row| row.kind == "Patient").map(|row| row.origin.as_str());
     let mut found = Vec::new();
     for standing in person.standings(&world, ctx.now(), &ctx.zone) {
-        let of_it = |row: &&Stored| row.kind == "Consent" && standing.directive.key().strip_prefix("Consent/") == Some(&row.id);
+        let of_it =
+            |row: &&Stored| row.kind == "Consent" && standing.directive.key().strip_prefix("Consent/") == Some(&row.id);
         let Some(row) = rows.iter().find(of_it) else { continue };
         let verified = believe::verified_by(rows.iter(), row);
         let house = worklist::house_of(&partners, &row.origin);

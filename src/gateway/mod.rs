@@ -28,6 +28,7 @@ mod meta;
 mod person;
 mod place;
 mod plan;
+mod provenance;
 mod reach;
 mod read;
 mod record;

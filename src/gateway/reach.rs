@@ -29,7 +29,7 @@ pub async fn reach(
     patient: Option<&str>,
 ) -> Result<(Reach, Grounds), Fault> {
     let decided: Vec<&str> =
-        kinds.iter().map(String::as_str).filter(|kind| !is_directory(kind) && !is_control(kind)).collect();
+        kinds.iter().map(String::as_str).filter(|kind| !is_directory(kind) && is_opened(kind)).collect();
     if decided.is_empty() {
         return own_alone(ctx, asking, false).await;
     }
@@ -37,6 +37,11 @@ pub async fn reach(
         Some(patient) => about(ctx, asking, &decided, patient).await,
         None => reach_of_all(ctx, asking).await,
     }
+}
+
+/// Whether consent opens some of a type: a Provenance goes with what it is about (rules.md 19).
+fn is_opened(kind: &str) -> bool {
+    !is_control(kind) || kind == super::provenance::KIND
 }
 
 /// What the asker may see of any type, of everybody.
@@ -79,8 +84,7 @@ async fn about(ctx: &Context, asking: &Asking, kinds: &[&str], patient: &str) ->
 
 /// Under `deny`, where nobody has said anything there is nothing to work out, and nothing but one's own to see.
 fn is_silent(ctx: &Context, asking: &Asking, rows: &[Stored]) -> bool {
-    asking.emergency.is_none()
-        && default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent")
+    asking.emergency.is_none() && default(ctx) == DefaultPolicy::Deny && !rows.iter().any(|row| row.kind == "Consent")
 }
 
 async fn own_alone(ctx: &Context, asking: &Asking, withheld: bool) -> Result<(Reach, Grounds), Fault> {

@@ -6,13 +6,14 @@
 use crate::audit::{Disclosure, Record, Refusal};
 use crate::auth::Caller;
 use crate::consent::{Action, Decision, Reach, Released, by_right, release};
+use crate::fhir::Resource;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::reference::is_id;
 use crate::fhir::view::View;
-use crate::store::Stored;
+use crate::store::{Fault, Stored};
 
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, grounds, person, reach};
+use super::{Asking, Context, Error, No, grounds, person, provenance, reach};
 
 /// A resource as this caller sees it.
 pub struct Seen {
@@ -113,7 +114,7 @@ async fn within(ctx: &Context, caller: &Caller, mut seen: Seen) -> Result<Option
     if seen.decision.is_some() {
         let Some(resource) = seen.stored.resource() else { return Ok(None) };
         let asking = Asking::new(caller, Action::Access);
-        let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
+        let decision = decided(ctx, &asking, &resource).await?;
         if !decision.permits() {
             return Ok(None);
         }
@@ -155,20 +156,25 @@ pub(super) async fn look(
     };
     let judged = ctx.store.for_decision(kind, id).await?;
     // A deletion is known to its own alone; control resources are opened by nobody's consent.
-    let open = judged.as_ref().filter(|stored| !stored.deleted && !person::is_control(kind));
+    let open =
+        judged.as_ref().filter(|stored| !stored.deleted && (!person::is_control(kind) || kind == provenance::KIND));
     let Some((stored, resource)) = open.and_then(|stored| Some((stored, stored.resource()?))) else {
         record.refused.push(refuse(if judged.is_some() { "not-opened" } else { "unknown" }, judged.as_ref(), None));
         return Ok(None);
     };
     let asking = Asking::new(caller, Action::Access);
-    let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
+    let decision = decided(ctx, &asking, &resource).await?;
     if !decision.permits() {
         record.refused.push(refuse(decision.effect().name(), Some(stored), Some(&decision)));
         return Ok(None);
     }
-    let reach = Reach::of(caller.partner(), person::just(&resource), false);
     let judged_version = stored.version;
-    let read = ctx.store.read(kind, id, &reach).await?;
+    let read = if kind == provenance::KIND {
+        // What it is about was just decided, and nothing else of it is asked.
+        ctx.store.for_decision(kind, id).await?
+    } else {
+        ctx.store.read(kind, id, &Reach::of(caller.partner(), person::just(&resource), false)).await?
+    };
     let Some(stored) = read.filter(|stored| stored.version == judged_version) else {
         // It changed between the two looks: what was decided is not what is there.
         record.refused.push(refuse("changed", judged.as_ref(), None));
@@ -177,6 +183,14 @@ pub(super) async fn look(
     let seen = Seen { stored, why: "consent", decision: Some(decision) };
     record.released.push(seen.disclosure(key));
     Ok(Some(seen))
+}
+
+/// What is decided about one resource: by its people's consents, or for a Provenance by its targets.
+async fn decided(ctx: &Context, asking: &Asking, resource: &Resource) -> Result<Decision, Fault> {
+    match resource.kind() {
+        provenance::KIND => provenance::decide(ctx, asking, resource).await,
+        _ => Ok(grounds::grounds_for(ctx, resource).await?.decide(ctx, asking, resource)),
+    }
 }
 
 /// Whether the type exists here and the scopes cover it.

@@ -127,7 +127,10 @@ async fn once(
 ) -> Result<Stored, Error> {
     if status(stored) != "active" {
         let text = format!("expected a Consent that is `active`, found `{}`", status(stored));
-        return Err(Error::one(No::Invalid, Issue::error("business-rule", "consent-not-active", text).at("Consent.status")));
+        return Err(Error::one(
+            No::Invalid,
+            Issue::error("business-rule", "consent-not-active", text).at("Consent.status"),
+        ));
     }
     let Some(mut consent) = stored.resource() else { return Err(Error::unknown("Consent", &stored.id)) };
     let at = ctx.now().max(stored.updated_at.plus_millis(1));
@@ -183,7 +186,8 @@ async fn disclosed(ctx: &Context, caller: &Caller, consent: &Stored) -> Result<(
         for entry in record.each("released") {
             let rules = entry.get("decision");
             let carried = rules.each("reasons").any(|reason| {
-                reason.text("effect") == Some("permit") && reason.text("consent").is_some_and(|said| said.starts_with(&under))
+                reason.text("effect") == Some("permit")
+                    && reason.text("consent").is_some_and(|said| said.starts_with(&under))
             });
             if !carried {
                 continue;

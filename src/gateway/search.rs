@@ -9,12 +9,12 @@ use crate::fhir::Issue;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::search::{Query, SortKey, query};
 use crate::fhir::view::View;
-use crate::store::{After, Page, Stored};
+use crate::store::{After, Fault, Page, Stored};
 
 use super::grounds::Grounds;
 use super::leave::{Leaving, leaving};
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, emergency, include, person, reach, read};
+use super::{Asking, Context, Error, No, emergency, include, person, provenance, reach, read};
 
 /// What is searched.
 #[derive(Clone, Copy, Debug)]
@@ -99,9 +99,13 @@ pub async fn search(ctx: &Context, caller: &Caller, request: &Request, asked: &S
         if !query.includes.is_empty() {
             let along = include::along(&sight, &query, &page.rows).await?;
             warnings.extend(along.warning);
-            included = along.rows.into_iter().filter_map(|stored| sight.let_out(stored, &mut record)).collect();
+            for stored in along.rows {
+                included.extend(sight.let_out(stored, &mut record).await?);
+            }
         }
-        matches = page.rows.into_iter().filter_map(|stored| sight.let_out(stored, &mut record)).collect();
+        for stored in page.rows {
+            matches.extend(sight.let_out(stored, &mut record).await?);
+        }
     }
     record::keep(ctx, &record).await?;
     if sight.reach.withheld() {
@@ -190,26 +194,31 @@ fn kinds(ctx: &Context, caller: &Caller, query: &Query) -> Vec<String> {
 
 impl Sight<'_> {
     /// A row as this caller sees it, noted as released; `None` where the filter and the decision disagree.
-    fn let_out(&self, stored: Stored, record: &mut Record) -> Option<Row> {
+    async fn let_out(&self, stored: Stored, record: &mut Record) -> Result<Option<Row>, Fault> {
         let (partner, kind) = (self.caller.partner(), stored.kind.clone());
         let decided = if stored.belongs_to(partner) || person::is_directory(&kind) {
             None
         } else {
-            let resource = stored.resource()?;
-            Some((self.grounds.decide(self.ctx, &self.asking, &resource), resource))
+            let Some(resource) = stored.resource() else { return Ok(None) };
+            let decision = match kind.as_str() {
+                provenance::KIND => provenance::decide(self.ctx, &self.asking, &resource).await?,
+                _ => self.grounds.decide(self.ctx, &self.asking, &resource),
+            };
+            Some((decision, resource))
         };
         let Some(Leaving { body: Some(body), noted }) = leaving(partner, stored, decided) else {
             // The filter and the decision must agree; where they do not, deny and say so.
             tracing::error!(resource.kind = %kind, request.id = %record.request_id, "reach and decision disagree: withheld");
-            return None;
+            return Ok(None);
         };
         let body = match &self.view {
-            View::Whole => body,
-            view => body.seen_as(view, &self.ctx.profiles.outline(&kind)?)?,
+            View::Whole => Some(body),
+            view => self.ctx.profiles.outline(&kind).and_then(|outline| body.seen_as(view, &outline)),
         };
+        let Some(body) = body else { return Ok(None) };
         let key = noted.key.clone();
         record.released.push(noted);
-        Some(Row { key, body })
+        Ok(Some(Row { key, body }))
     }
 }
 

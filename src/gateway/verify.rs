@@ -28,14 +28,18 @@ pub async fn verify(ctx: &Context, caller: &Caller, request: &Request, id: &str)
         return Err(refuse(ctx, caller, request, id, Some(stored), "verify").await?);
     }
     let partners = ctx.partners().await?;
-    let own_house = worklist::house_of(&partners, &stored.origin).contains(&format!("Organization/{}", caller.partner()));
+    let own_house =
+        worklist::house_of(&partners, &stored.origin).contains(&format!("Organization/{}", caller.partner()));
     if !holds || (own_house && !caller.is_operator()) {
         let text = "a permit is verified by who holds data that it opens, not by who filed it or is let in by it";
         return Err(Error::one(No::NotYours, Issue::error("forbidden", "not-yours", text)));
     }
     if status(stored) != "active" {
         let text = format!("expected a Consent that is `active`, found `{}`", status(stored));
-        return Err(Error::one(No::Invalid, Issue::error("business-rule", "consent-not-active", text).at("Consent.status")));
+        return Err(Error::one(
+            No::Invalid,
+            Issue::error("business-rule", "consent-not-active", text).at("Consent.status"),
+        ));
     }
     let now = ctx.now();
     let holder = if caller.is_operator() { believe::EVERYBODY } else { caller.partner() };

@@ -81,7 +81,8 @@ pub async fn file(
 pub fn house_of(partners: &[Partner], partner: &str) -> BTreeSet<String> {
     let chain = |id: &str| {
         let mut chain = vec![id.to_string()];
-        while let Some(above) = partners.iter().find(|one| Some(&one.id) == chain.last()).and_then(|one| one.part_of.clone())
+        while let Some(above) =
+            partners.iter().find(|one| Some(&one.id) == chain.last()).and_then(|one| one.part_of.clone())
             && !chain.contains(&above)
         {
             chain.push(above);
@@ -89,7 +90,8 @@ pub fn house_of(partners: &[Partner], partner: &str) -> BTreeSet<String> {
         chain
     };
     let own = chain(partner);
-    let related = partners.iter().map(|one| one.id.clone()).filter(|id| chain(id).iter().any(|above| own.contains(above)));
+    let related =
+        partners.iter().map(|one| one.id.clone()).filter(|id| chain(id).iter().any(|above| own.contains(above)));
     related.chain([partner.to_string()]).map(|id| format!("Organization/{id}")).collect()
 }
 

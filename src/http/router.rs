@@ -9,7 +9,8 @@ use axum::routing::{get, post};
 use crate::gateway::Context;
 
 use super::{
-    asked, bundle, consent, docs, emergency, export, format, history, instance, operation, public, search, token, types, validate,
+    asked, bundle, consent, docs, emergency, export, format, history, instance, operation, public, search, token,
+    types, validate,
 };
 
 pub fn router(ctx: Arc<Context>) -> Router {

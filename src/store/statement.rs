@@ -57,7 +57,8 @@ impl Tx {
             said.source.as_str().into(),
             said.at.0.into(),
         ];
-        let sql = Sql::new("INSERT INTO statement (bucket, patient, what, about, holder, recipient, source, at) VALUES ");
+        let sql =
+            Sql::new("INSERT INTO statement (bucket, patient, what, about, holder, recipient, source, at) VALUES ");
         let sql = sql.rows([row]).push(" ON CONFLICT (bucket, patient, what, about, holder, recipient)");
         let sql = sql.push(" DO UPDATE SET source = excluded.source, at = excluded.at");
         self.inner.execute(sql).await.map(|_| ())

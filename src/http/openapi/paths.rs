@@ -162,7 +162,8 @@ fn asked(operation: &Operation, kind: &str) -> Value {
     };
     // One that a type has twice, for all and for one.
     let again = |other: &&Operation| other.name == operation.name && other.is_of(kind) && other.level == Level::Type;
-    let of_one = if operation.level == Level::Instance && OPERATIONS.iter().any(|other| again(&other)) { "-one" } else { "" };
+    let of_one =
+        if operation.level == Level::Instance && OPERATIONS.iter().any(|other| again(&other)) { "-one" } else { "" };
     let mut described = json!({
         "operationId": format!("{}{}{kind}{of_one}", operation.name, if kind.is_empty() { "" } else { "-" }),
         "tags": if kind.is_empty() { json!([]) } else { json!([kind]) },
