@@ -4,6 +4,7 @@
 //! rules and policies, and no health data, so that it can go into the log as it is.
 
 mod account;
+mod carried;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -68,7 +68,7 @@ pub use reach::{Granted, Quiet, Reach};
 pub use reading::{Language, Line, Names, Reading, name_of, reading};
 pub use redact::{Handling, Masks, PSEUDONYM};
 pub use regime::{Accounting, LISTS as REGIME_LISTS, Regimes};
-pub use release::{DIRECTORY, Released, Right, by_right, is_directory, release, with_targets};
+pub use release::{DIRECTORY, Released, Right, by_right, is_directory, release};
 pub use residual::{Residual, specialise};
 pub use sensitivity::{Document as LabelDocument, Listed as ListedLabels, Lists as LabelLists};
 pub use standing::Standing;

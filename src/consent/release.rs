@@ -81,29 +81,10 @@ pub fn release(decision: &Decision, resource: Resource, to: &Handling) -> Option
     Some(Released { content: Content::Copied(resource), redacted })
 }
 
-/// A Provenance goes where all that it is about goes (rules.md 19): the receipts of its targets are asked for.
-pub fn with_targets(provenance: Resource, targets: &[Released], to: &Handling) -> Option<Released> {
-    let shown: BTreeSet<String> = targets.iter().filter_map(Released::key).collect();
-    let about = provenance.root().references("target");
-    let all = !about.is_empty() && about.iter().all(|target| shown.contains(&target.key()));
-    if !all || provenance.kind() != "Provenance" {
-        return None;
-    }
-    let (resource, redacted) = redact(provenance, &[], None, to);
-    Some(Released { content: Content::Copied(resource), redacted })
-}
-
 impl Released {
     /// What one partner has by right, for somebody who does a deed in its place: the operator (rules.md 17).
     pub fn to_keeper(partner: &str, right: Right, stored: String) -> Option<Released> {
         (right.kind == "Consent").then(|| by_right(partner, right, stored, None)).flatten()
-    }
-
-    fn key(&self) -> Option<String> {
-        match &self.content {
-            Content::Stored(text) => read::resource(text.as_bytes()).ok().map(|found| found.key()),
-            Content::Copied(resource) => Some(resource.key()),
-        }
     }
 
     /// The JSON that is answered.

@@ -22,6 +22,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod words;
+mod worklist;
 
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/console/consents/{id}/reading", get(consent::reading))
         .route("/console/consents/{id}/taken-back", get(consent::taken_back))
         .route("/console/what-if", get(consent_what_if::what_if))
+        .route("/console/work", get(worklist::work).post(worklist::act))
         .route("/console/style.css", get(page::style))
         .route("/console/{*rest}", any(page::nothing_here))
         .layer(from_fn_with_state(ctx.clone(), page::guard))

@@ -215,7 +215,7 @@ fn who(signed: &Signed) -> Markup {
             @if session::works(role) { a href="/console/inbox" { "Inbox" } }
             @if session::follows(role) { a href="/console/sent" { "Sent" } }
             @if session::keeps(role) { a href="/console/consents" { "Consents" } a href="/console/what-if" { "What if" } }
-            @if !session::works(role) { a href="/console/log" { "Consent log" } }
+            @if !session::works(role) { a href="/console/log" { "Consent log" } a href="/console/work" { "Work list" } }
         }
         div.who {
             span { strong { (signed.partner) } " · " (signed.user.id) ", " (words::role(role)) }

@@ -119,6 +119,12 @@ pub fn interaction(code: &str) -> &str {
         "recheck" => "rechecked",
         "decide" => "asked what would be seen",
         "reading" => "read in plain words",
+        "revoke" => "revoked",
+        "verify" => "verified",
+        "work-list" => "looked at the work list of",
+        "work-done" => "took off the work list",
+        "enforcement-status" => "asked how enforced is",
+        "emergency-access" => "declared an emergency of",
         other => other,
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::fhir::{Element, Resource};
 use crate::store::{HANDED, REVISED, Statement, Tx};
 
+use super::enroll::OPERATOR;
 use super::plan::Planned;
 use super::{Context, Error, believe, grants, person, place};
 
@@ -68,7 +69,7 @@ pub async fn note(ctx: &Context, tx: &mut Tx, owner: &str, one: &Planned, task: 
 /// What the database said.
 pub async fn revise(ctx: &Context, tx: &mut Tx, origin: &str, provenance: &Resource) -> Result<(), Error> {
     for (new, older) in believe::revised(provenance) {
-        for (bucket, patient) in about(tx, &new).await? {
+        if let Some((bucket, patient)) = about(tx, origin, &new, &older).await? {
             let said = Statement {
                 bucket,
                 patient,
@@ -89,24 +90,28 @@ pub async fn revise(ctx: &Context, tx: &mut Tx, origin: &str, provenance: &Resou
 ///
 /// # Errors
 /// What the database said.
-pub async fn revised_people(tx: &mut Tx, provenance: &Resource) -> Result<BTreeSet<(i64, String)>, Error> {
+pub async fn revised_people(
+    tx: &mut Tx,
+    origin: &str,
+    provenance: &Resource,
+) -> Result<BTreeSet<(i64, String)>, Error> {
     let mut found = BTreeSet::new();
-    for (new, _) in believe::revised(provenance) {
-        found.extend(about(tx, &new).await?);
+    for (new, older) in believe::revised(provenance) {
+        found.extend(about(tx, origin, &new, &older).await?);
     }
     Ok(found)
 }
 
-async fn about(tx: &mut Tx, consent: &str) -> Result<BTreeSet<(i64, String)>, Error> {
-    let id = consent.strip_prefix("Consent/").unwrap_or("");
-    let stored = tx.current("Consent", id).await?;
-    let mut found = BTreeSet::new();
-    if let Some(stored) = stored
-        && let Some(patient) = stored.patient
-    {
-        found.insert((tx.bucket_of("Patient", &patient).await?.unwrap_or(stored.bucket), patient));
+/// Whose Consents these are, if who says that one revises the other may say so (rules.md 20).
+async fn about(tx: &mut Tx, origin: &str, new: &str, older: &str) -> Result<Option<(i64, String)>, Error> {
+    let id = |key: &str| key.strip_prefix("Consent/").unwrap_or("").to_string();
+    let older = tx.current("Consent", &id(older)).await?;
+    if !older.is_some_and(|older| origin == OPERATOR || older.belongs_to(origin)) {
+        return Ok(None);
     }
-    Ok(found)
+    let Some(stored) = tx.current("Consent", &id(new)).await? else { return Ok(None) };
+    let Some(patient) = stored.patient else { return Ok(None) };
+    Ok(Some((tx.bucket_of("Patient", &patient).await?.unwrap_or(stored.bucket), patient)))
 }
 
 /// What a Task's outputs refer to here.

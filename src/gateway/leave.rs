@@ -15,7 +15,7 @@ use crate::store::{Fault, Stored};
 use super::grounds::Grounds;
 use super::mask::Discreet;
 use super::record;
-use super::{Asking, Context, grounds, person};
+use super::{Asking, Context, grounds, person, provenance};
 
 /// Grounds that are remembered, so that what is about one person is not worked out row by row.
 const KNOWN_MAX: usize = 256;
@@ -62,6 +62,9 @@ impl<'c> Leave<'c> {
 
     /// What is decided about one resource now.
     pub async fn decide(&mut self, resource: &Resource) -> Result<Decision, Fault> {
+        if resource.kind() == provenance::KIND {
+            return provenance::decide(self.ctx, &self.asking, resource).await;
+        }
         let people = person::patients(resource);
         if !self.known.contains_key(&people) {
             if self.known.len() >= KNOWN_MAX {

@@ -36,6 +36,7 @@ mod meta;
 mod person;
 mod place;
 mod plan;
+mod provenance;
 mod quiet;
 mod reach;
 mod read;

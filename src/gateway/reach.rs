@@ -62,7 +62,7 @@ async fn reach_from(
     known: Known,
 ) -> Result<(Reach, Grounds), Fault> {
     let decided: Vec<&str> =
-        kinds.iter().map(String::as_str).filter(|kind| !is_directory(kind) && !is_control(kind)).collect();
+        kinds.iter().map(String::as_str).filter(|kind| !is_directory(kind) && is_opened(kind)).collect();
     if decided.is_empty() {
         return Ok((own_alone(ctx, asking).await?, Grounds::none(ctx).await?));
     }
@@ -70,6 +70,11 @@ async fn reach_from(
         Some(patient) => about(ctx, asking, &decided, patient, known).await,
         None => Ok((reach_of_all(ctx, asking).await?, Grounds::none(ctx).await?)),
     }
+}
+
+/// Whether consent opens some of a type: a Provenance goes with what it is about (rules.md 19).
+fn is_opened(kind: &str) -> bool {
+    !is_control(kind) || kind == super::provenance::KIND
 }
 
 /// What the asker may see of any type, of everybody: as rows say it or, while those are being written, of as many

@@ -6,14 +6,15 @@
 use crate::audit::{Disclosure, Record, Refusal};
 use crate::auth::Caller;
 use crate::consent::{Action, Decision, Released};
+use crate::fhir::Resource;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::reference::is_id;
 use crate::fhir::view::View;
-use crate::store::Stored;
+use crate::store::{Fault, Stored};
 
 use super::leave::{Leave, Leaving};
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, grounds, person, reach};
+use super::{Asking, Context, Error, No, grounds, person, provenance, reach};
 
 /// A resource as this caller sees it.
 pub struct Seen {
@@ -116,7 +117,7 @@ async fn within(ctx: &Context, caller: &Caller, mut seen: Seen) -> Result<Option
     if seen.decision.is_some() {
         let Some(resource) = seen.stored.resource() else { return Ok(None) };
         let asking = Asking::new(caller, Action::Access);
-        let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
+        let decision = decided(ctx, &asking, &resource, None).await?;
         if !decision.permits() {
             return Ok(None);
         }
@@ -161,17 +162,13 @@ pub(super) async fn look(
         return Ok(Some(seen));
     }
     // A deletion is known to its own alone; neither control resources nor a shelter's entries are opened by consent.
-    let is_open = !stored.deleted && !person::is_control(kind) && !person::is_directory(kind);
+    let is_opened = !person::is_control(kind) || kind == provenance::KIND;
+    let is_open = !stored.deleted && is_opened && !person::is_directory(kind);
     let Some(resource) = stored.as_resource().filter(|_| is_open) else {
         record.refused.push(refuse("not-opened", Some(&stored), None));
         return Ok(None);
     };
-    let patients = person::patients(resource);
-    let grounds = match (patients.as_slice(), epoch) {
-        ([_], Some(_)) => grounds::grounds_at(ctx, &patients, &[epoch]).await?,
-        _ => grounds::grounds_of(ctx, &patients).await?,
-    };
-    let decision = grounds.decide(ctx, &Asking::new(caller, Action::Access), resource);
+    let decision = decided(ctx, &Asking::new(caller, Action::Access), resource, epoch).await?;
     if !decision.permits() {
         record.refused.push(refuse(decision.effect().name(), Some(&stored), Some(&decision)));
         return Ok(None);
@@ -184,6 +181,20 @@ pub(super) async fn look(
 /// Whether it is an entry of the directory that everyone reads (rules.md 2).
 async fn is_open_directory(ctx: &Context, kind: &str, stored: &Stored) -> Result<bool, Error> {
     Ok(person::is_directory(kind) && !reach::own(ctx, "").await?.masks(kind, &stored.origin))
+}
+
+/// What is decided about one resource: by its people's consents, or for a Provenance by its targets. `epoch` came with
+/// the row, for the person whom it names first.
+async fn decided(ctx: &Context, asking: &Asking, resource: &Resource, epoch: Option<i64>) -> Result<Decision, Fault> {
+    if resource.kind() == provenance::KIND {
+        return provenance::decide(ctx, asking, resource).await;
+    }
+    let patients = person::patients(resource);
+    let grounds = match (patients.as_slice(), epoch) {
+        ([_], Some(_)) => grounds::grounds_at(ctx, &patients, &[epoch]).await?,
+        _ => grounds::grounds_of(ctx, &patients).await?,
+    };
+    Ok(grounds.decide(ctx, asking, resource))
 }
 
 /// Whether the type exists here and the scopes cover it.

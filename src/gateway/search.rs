@@ -9,12 +9,12 @@ use crate::fhir::Issue;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::search::{Query, SortKey, query};
 use crate::fhir::view::View;
-use crate::store::{After, Page, Stored};
+use crate::store::{After, Fault, Page, Stored};
 
 use super::grounds::Grounds;
 use super::leave::{Leave, Leaving};
 use super::record::{self, Request};
-use super::{Asking, Context, Error, No, emergency, grounds, include, person, reach, read};
+use super::{Asking, Context, Error, No, emergency, grounds, include, person, provenance, reach, read};
 
 /// What is searched.
 #[derive(Clone, Copy, Debug)]
@@ -251,7 +251,11 @@ impl Sight<'_> {
             None
         } else {
             let Some(resource) = stored.resource() else { return Ok(None) };
-            Some((self.grounds.decide(self.ctx, &self.asking, &resource), resource))
+            let decision = match kind.as_str() {
+                provenance::KIND => provenance::decide(self.ctx, &self.asking, &resource).await?,
+                _ => self.grounds.decide(self.ctx, &self.asking, &resource),
+            };
+            Some((decision, resource))
         };
         let Some(Leaving { body: Some(body), noted, .. }) = leave.show(stored, decided).await? else {
             // The filter and the decision must agree; where they do not, deny and say so.

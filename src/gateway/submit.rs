@@ -359,7 +359,7 @@ async fn people(tx: &mut Tx, of: impl Iterator<Item = &Planned>) -> Result<BTree
         }
         // One that is about Consents alone turns decisions about those Consents' people.
         for resource in one.resource.iter().filter(|resource| resource.kind() == "Provenance") {
-            found.extend(handover::revised_people(tx, resource).await?);
+            found.extend(handover::revised_people(tx, &one.origin, resource).await?);
         }
     }
     Ok(found)

@@ -31,6 +31,9 @@ pub(super) fn visible(sql: Sql, within: &Reach, kind: &str) -> Sql {
         return sql.all(masked, |sql, partner| sql.push("r.origin <> ").bind(partner.as_str()));
     }
     let sql = sql.push("(r.origin = ").bind(within.partner()).push(" OR r.holder = ").bind(within.partner());
+    if kind == "Provenance" {
+        return provenance_visible(sql.push(" OR "), within).push(")");
+    }
     if CONTROL.contains(&kind) || within.is_own_alone() {
         return sql.push(")");
     }
@@ -40,6 +43,24 @@ pub(super) fn visible(sql: Sql, within: &Reach, kind: &str) -> Sql {
     let sql = sql.push(" AND NOT EXISTS (SELECT 1 FROM further_patient f WHERE f.bucket = r.bucket");
     let sql = sql.push(" AND f.kind = r.kind AND f.id = r.id AND NOT ");
     people(sql, within, Who::Further).push(")))")
+}
+
+/// Appends that everything which Provenance `r` is about is in reach (rules.md 19); of another Provenance, what is the
+/// caller's own.
+fn provenance_visible(sql: Sql, within: &Reach) -> Sql {
+    let targets = |sql: Sql| {
+        sql.push("(SELECT 1 FROM idx_reference t WHERE t.bucket = r.bucket AND t.kind = r.kind AND t.id = r.id")
+            .push(" AND t.param = 'target'")
+    };
+    let sql = targets(sql.push("(EXISTS ")).push(") AND NOT EXISTS ");
+    // The inner `r` is the target.
+    let sql = targets(sql).push(" AND NOT EXISTS (SELECT 1 FROM resource r WHERE r.id = t.target_id");
+    let sql = sql.push(" AND r.kind = t.target_kind AND r.deleted = 0 AND (r.kind = 'Organization' OR (r.kind IN (");
+    let sql = sql.bind_list(DIRECTORY).push(") AND ");
+    let sql = visible(sql, within, "Practitioner").push(") OR r.origin = ").bind(within.partner());
+    let sql = sql.push(" OR r.holder = ").bind(within.partner()).push(" OR (r.kind NOT IN (");
+    let sql = sql.bind_list(DIRECTORY.iter().chain(&CONTROL).copied()).push(") AND ");
+    visible(sql, within, "Basic").push(")))))")
 }
 
 /// The person is one of those who are named here, or has a grant that stands.
@@ -150,10 +171,11 @@ pub(super) fn visible_of<'k>(sql: Sql, within: &Reach, kinds: impl IntoIterator<
     let class = |kind: &str| match kind {
         "Organization" => 0,
         kind if is_directory(kind) => 1,
-        kind if CONTROL.contains(&kind) => 2,
-        _ => 3,
+        "Provenance" => 2,
+        kind if CONTROL.contains(&kind) => 3,
+        _ => 4,
     };
-    let mut groups: [Vec<&str>; 4] = Default::default();
+    let mut groups: [Vec<&str>; 5] = Default::default();
     for kind in kinds {
         groups[class(kind)].push(kind);
     }

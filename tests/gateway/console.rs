@@ -153,3 +153,41 @@ async fn links_that_sign_in_work_only_where_they_are_turned_on(on: On) {
     let answer = reqwest::get(format!("{}/console/sign-in?link={link}", gw.address)).await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.headers().get(SET_COOKIE)), (401, None));
 }
+
+on_both!(an_officer_verifies_and_reviews_with_one_click);
+async fn an_officer_verifies_and_reviews_with_one_click(on: On) {
+    let gw = start(on).await;
+    for (id, partner, role) in
+        [("hilda", "harbor-housing", Role::Compliance), ("oscar", "county-social-service", Role::Operator)]
+    {
+        let user = User { id: id.into(), partner: partner.into(), role, btg: false };
+        enroll::user(&gw.ctx, &user).await.unwrap();
+    }
+    let (clinic, housing) = (gw.system("river-clinic").await, gw.system("harbor-housing").await);
+    let patient = key(&clinic.creates(&crate::harness::patient()).await);
+    let consent = key(&clinic.creates(&crate::filing::round_trip(&patient)).await);
+    let goal = key(&housing.creates(&crate::filing::goal(&patient)).await);
+    let verify = |browser: Browser, consent: String| async move {
+        let page = browser.opens("/console/work").await;
+        assert!(page.text.contains("Waiting for verification") && page.text.contains(&consent), "{}", page.text);
+        let seal = page.field("seal");
+        let fields = [("seal", seal.as_str()), ("about", consent.as_str()), ("what", "awaiting-verification")];
+        assert_eq!(browser.sends("/console/work", &fields[1..]).await.status, 403, "without its seal");
+        browser.sends("/console/work", &fields).await.status
+    };
+    let omar = Browser::sign_in(&gw, "omar").await;
+    assert_eq!(verify(omar, consent.clone()).await, 422, "who filed it does not verify it");
+    assert!(!crate::filing::sees(&clinic, &patient, &goal).await);
+    assert_eq!(verify(Browser::sign_in(&gw, "hilda").await, consent.clone()).await, 303);
+    assert!(crate::filing::sees(&clinic, &patient, &goal).await);
+
+    // The operator speaks for everybody.
+    let other = key(&clinic.creates(&crate::harness::patient()).await);
+    let consent = key(&clinic.creates(&crate::filing::round_trip(&other)).await);
+    let goal = key(&housing.creates(&crate::filing::goal(&other)).await);
+    assert!(!crate::filing::sees(&clinic, &other, &goal).await);
+    assert_eq!(verify(Browser::sign_in(&gw, "oscar").await, consent).await, 303);
+    assert!(crate::filing::sees(&clinic, &other, &goal).await);
+    let felix = Browser::sign_in(&gw, "corner-food-bank-worker").await;
+    assert_eq!(felix.opens("/console/work").await.status, 403);
+}

@@ -133,6 +133,15 @@ impl TestGateway {
     }
 
     pub async fn enrol(&self, id: &str, kind: Kind, endpoint: Option<&str>) {
+        self.enrol_as(id, kind, endpoint, None).await;
+    }
+
+    /// A branch that coordinates care.
+    pub async fn enrol_under(&self, id: &str, parent: &str) {
+        self.enrol_as(id, Kind::SocialService, None, Some(parent.to_string())).await;
+    }
+
+    async fn enrol_as(&self, id: &str, kind: Kind, endpoint: Option<&str>, part_of: Option<String>) {
         let mode = if endpoint.is_some() { Mode::Server } else { Mode::Light };
         let partner = Partner {
             id: id.into(),
@@ -141,7 +150,7 @@ impl TestGateway {
             mode,
             endpoint: endpoint.map(str::to_string),
             regimes: vec![],
-            part_of: None,
+            part_of,
         };
         enroll::partner(&self.ctx, &partner).await.unwrap();
         self.client(&format!("{id}-system"), id, "system/*.cruds").await;
