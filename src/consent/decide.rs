@@ -202,6 +202,8 @@ fn ordinarily(ordinary: &Ordinary, facts: &Facts) -> Decision {
             Outcome::Silent => {}
         }
     }
+    // For one purpose each rule decides once.
+    let distinct = |reasons: Vec<Reason>| if ordinary.purposes.len() > 1 { distinct(reasons) } else { reasons };
     if !denied.is_empty() {
         return Decision::withheld(facts, true, distinct(denied));
     }
@@ -216,7 +218,7 @@ fn ordinarily(ordinary: &Ordinary, facts: &Facts) -> Decision {
         return Decision { effect: Effect::Indeterminate, ..Decision::withheld(facts, true, reasons.collect()) };
     }
     if !granted.is_empty() {
-        if purposes.len() < ordinary.purposes.iter().map(|purpose| &purpose.purpose).collect::<BTreeSet<_>>().len() {
+        if ordinary.purposes.iter().any(|purpose| !purposes.contains(&purpose.purpose)) {
             obligations.insert("NOREUSE".to_string());
         }
         let is_decided = granted.iter().any(|reason| reason.consent.is_some());

@@ -171,16 +171,14 @@ impl Compiler<'_, '_> {
     /// Compiles a nested rule and all below it; where it applies.
     fn nested(&mut self, rule: &Rule, chain: &Chain, above: Inherited) -> Condition {
         let matched = self.lens.matches(rule, rule.effect, above);
-        if matched.maybe == Condition::Never {
+        if *matched.maybe() == Condition::Never {
             return Condition::Never;
         }
         let (own, vague) = match rule.effect {
-            Effect::Permit => {
-                (Condition::all([matched.surely.clone(), chain.vague.clone().negate()]), Condition::Never)
-            }
-            Effect::Deny => (matched.maybe.clone(), matched.doubt()),
+            Effect::Permit => (matched.surely.clone().and(chain.vague.clone().negate()), Condition::Never),
+            Effect::Deny => (matched.maybe().clone(), matched.doubt()),
         };
-        let applies = Condition::all([chain.applies.clone(), own]);
+        let applies = chain.applies.clone().and(own);
         let mut children = Applying::default();
         // Below a rule that applies nowhere nothing does.
         if !rule.children.is_empty() && applies != Condition::Never {
@@ -214,7 +212,7 @@ impl Compiler<'_, '_> {
         matched: Match,
         children: Applying,
     ) {
-        if matched.maybe == Condition::Never {
+        if *matched.maybe() == Condition::Never {
             return;
         }
         let actions = rule.action.as_ref().or(above.action);
@@ -229,8 +227,10 @@ impl Compiler<'_, '_> {
         match effect {
             Effect::Deny => {
                 let doubt = matched.doubt();
-                let spared = children.permits.into_iter().chain(children.denies).map(Condition::negate);
-                let when = Condition::all([chain.applies.clone(), matched.maybe].into_iter().chain(spared));
+                let children = [children.permits, children.denies].concat();
+                let spared = children.into_iter().map(Condition::negate);
+                let own = chain.applies.clone().and(matched.into_maybe());
+                let when = if spared.len() == 0 { own } else { Condition::all([own].into_iter().chain(spared)) };
                 if when != Condition::Never {
                     self.found.denies.push(clause(when, doubt, Vec::new()));
                 }
@@ -241,10 +241,11 @@ impl Compiler<'_, '_> {
                     (_, Opens::Everything) => Condition::Always,
                     (_, Opens::From(origin)) => Condition::is(super::condition::Atom::Origin([origin.clone()].into())),
                 };
-                let base = Condition::all([chain.applies.clone(), chain.vague.clone().negate(), opened]);
-                let doubted = Condition::all([base.clone(), matched.doubt()]);
+                let base = chain.applies.clone().and(chain.vague.clone().negate()).and(opened);
+                let doubted = matched.doubt().and(base.clone());
                 let taken = children.denies.into_iter().map(Condition::negate);
-                let when = Condition::all([base, matched.surely].into_iter().chain(taken));
+                let own = base.and(matched.surely);
+                let when = if taken.len() == 0 { own } else { Condition::all([own].into_iter().chain(taken)) };
                 if when != Condition::Never {
                     let met = self.law.met_by(rule, above, self.lens);
                     self.found.permits.push(clause(when, Condition::Never, met));

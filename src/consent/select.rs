@@ -32,8 +32,8 @@ pub struct Lens<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Match {
     pub surely: Condition,
-    /// Holds wherever `surely` does.
-    pub maybe: Condition,
+    /// Holds wherever `surely` does; `None` where everything was understood, and it is the same.
+    unsure: Option<Condition>,
 }
 
 /// What the question alone settles of a match.
@@ -72,33 +72,40 @@ impl<'r> Inherited<'r> {
 }
 
 impl Match {
-    const NEVER: Match = Match { surely: Condition::Never, maybe: Condition::Never };
+    const NEVER: Match = Match { surely: Condition::Never, unsure: None };
 
     fn exactly(condition: Condition) -> Match {
-        Match { surely: condition.clone(), maybe: condition }
+        Match { surely: condition, unsure: None }
     }
 
     fn listed(known: Condition, has_unknown: bool) -> Match {
-        let maybe = if has_unknown { Condition::Always } else { known.clone() };
-        Match { surely: known, maybe }
+        Match { surely: known, unsure: has_unknown.then_some(Condition::Always) }
+    }
+
+    pub fn maybe(&self) -> &Condition {
+        self.unsure.as_ref().unwrap_or(&self.surely)
+    }
+
+    pub fn into_maybe(self) -> Condition {
+        self.unsure.unwrap_or(self.surely)
     }
 
     fn all(mut parts: Vec<Match>) -> Match {
         if parts.len() == 1 {
             return parts.swap_remove(0);
         }
-        let (surely, maybe): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (part.surely, part.maybe)).unzip();
-        Match { surely: Condition::all(surely), maybe: Condition::all(maybe) }
+        let is_unsure = parts.iter().any(|part| part.unsure.is_some());
+        let unsure = is_unsure.then(|| Condition::all(parts.iter().map(|part| part.maybe().clone())));
+        Match { surely: Condition::all(parts.into_iter().map(|part| part.surely)), unsure }
     }
 
     /// Where it matches only for want of understanding.
     pub fn doubt(&self) -> Condition {
-        match (&self.surely, &self.maybe) {
-            (Condition::Always, _) | (_, Condition::Never) => return Condition::Never,
-            (surely, maybe) if surely == maybe => return Condition::Never,
-            _ => {}
+        match &self.unsure {
+            None | Some(Condition::Never) => Condition::Never,
+            Some(maybe) if *maybe == self.surely => Condition::Never,
+            Some(maybe) => maybe.clone().and(self.surely.clone().negate()),
         }
-        Condition::all([self.maybe.clone(), self.surely.clone().negate()])
     }
 }
 
@@ -261,17 +268,12 @@ fn label(labels: &Listed<Label>, effect: Effect) -> Match {
             }
         })
     }));
-    let Match { surely, maybe } = Match::listed(known, labels.has_unknown);
     let unclassified = || Condition::is(Atom::Unclassified);
-    match effect {
-        Effect::Permit => Match {
-            surely: Condition::all([unclassified().negate(), surely]),
-            maybe: Condition::all([unclassified().negate(), maybe]),
-        },
-        Effect::Deny => {
-            Match { surely: Condition::any([unclassified(), surely]), maybe: Condition::any([unclassified(), maybe]) }
-        }
-    }
+    let bounded = |matching: Condition| match effect {
+        Effect::Permit => unclassified().negate().and(matching),
+        Effect::Deny => Condition::any([unclassified(), matching]),
+    };
+    Match { surely: bounded(known), unsure: labels.has_unknown.then(|| bounded(Condition::Always)) }
 }
 
 fn class(classes: &Listed<Class>) -> Match {
