@@ -126,7 +126,7 @@ fn question(world: &World) -> Question {
 
 /// A permit with exceptions; every other one is somebody else's.
 fn consent(id: usize, rules: usize) -> Resource {
-    let whose = if id % 2 == 0 { "harbor".to_string() } else { format!("other-{}", id % 50) };
+    let whose = if id.is_multiple_of(2) { "harbor".to_string() } else { format!("other-{}", id % 50) };
     let nested: Vec<Value> = (1..rules).map(|place| exception(id * 7 + place)).collect();
     let made = json!({
         "resourceType": "Consent", "id": format!("c{id}"), "status": "active",
@@ -153,7 +153,7 @@ fn actor(id: &str) -> Value {
 
 fn exception(place: usize) -> Value {
     let act = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
-    let mut rule = json!({"type": if place % 3 == 0 { "permit" } else { "deny" }});
+    let mut rule = json!({"type": if place.is_multiple_of(3) { "permit" } else { "deny" }});
     let (name, value) = match place % 7 {
         0 => ("securityLabel", json!([{"system": act, "code": "HIV"}, {"system": act, "code": "ETH"}])),
         1 => ("class", json!([{"system": "http://hl7.org/fhir/resource-types", "code": "Condition"}])),

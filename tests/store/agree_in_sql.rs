@@ -101,7 +101,7 @@ async fn put(ex: &Exchange, case: &Value) {
             labels: facts.labels().iter().cloned().collect(),
             entries: extract::entries(&ex.params, &resource, &Zone::utc()),
         };
-        let valid = ex.profiles.check(resource, &[]).unwrap_or_else(|said| panic!("a story is no valid R4: {said:?}"));
+        let valid = ex.profiles.check(resource, &[]).expect("a story is valid R4");
         let mut tx = ex.store.begin().await.unwrap();
         assert!(tx.put(&valid, &place, None).await.unwrap());
         tx.commit().await.unwrap();

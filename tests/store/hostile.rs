@@ -211,7 +211,7 @@ fn nesting_beyond_what_is_read_opens_nothing_and_is_said() {
 #[test]
 fn ten_thousand_provisions_are_decided() {
     let rule = |place: usize| {
-        json!({"type": if place % 2 == 0 { "permit" } else { "deny" }, "code": [
+        json!({"type": if place.is_multiple_of(2) { "permit" } else { "deny" }, "code": [
         {"coding": [{"system": "urn:s", "code": format!("c{place}")}]}]})
     };
     let many: Vec<Value> = (0..10_000).map(rule).collect();

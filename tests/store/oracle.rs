@@ -561,8 +561,8 @@ impl<'a> Court<'a> {
         }
         if let Some(codes) = present(rule, "code") {
             and(alternatives(codes, |concept| {
-                let named =
-                    each(concept, "coding").filter(|coding| text(coding, "system") != "" && text(coding, "code") != "");
+                let named = each(concept, "coding")
+                    .filter(|coding| !text(coding, "system").is_empty() && !text(coding, "code").is_empty());
                 let named: Vec<(&str, &str)> = named.map(pair).collect();
                 let own = if deny { codes_anywhere(resource) } else { own_concepts(resource) };
                 (!named.is_empty()).then(|| named.iter().any(|code| own.contains(code)))
@@ -602,10 +602,8 @@ impl<'a> Court<'a> {
 
     fn is_authored_by(&self, resource: &Value, named: &str, deny: bool) -> bool {
         let (authors, somebody_unknown) = self.authors(resource);
-        if authors.is_empty() || somebody_unknown {
-            if deny {
-                return true;
-            }
+        if deny && (authors.is_empty() || somebody_unknown) {
+            return true;
         }
         authors.iter().any(|author| self.stands_for(author, named, deny))
     }
@@ -1307,7 +1305,7 @@ const TREE_OF_PURPOSES: &[(&str, &str)] = &[
 fn is_purpose(code: &str) -> bool {
     TREE_OF_PURPOSES
         .iter()
-        .any(|(parent, below)| *parent == code || below.split(' ').any(|one| one == code && one != ""))
+        .any(|(parent, below)| *parent == code || below.split(' ').any(|one| one == code && !one.is_empty()))
 }
 
 fn is_within(purpose: &str, ancestor: &str) -> bool {

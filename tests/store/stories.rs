@@ -17,7 +17,10 @@ const SCOPE: &str = "http://terminology.hl7.org/CodeSystem/consentscope";
 const PROFILE: &str = "https://handoff.example/fhir/StructureDefinition/noted";
 const LEVELS_MAX: usize = 8;
 
-const ORGANIZATIONS: [(&str, &[&str], &[&str], Option<&str>); 10] = [
+/// Id, kinds, regimes and what it is part of.
+type Partner = (&'static str, &'static [&'static str], &'static [&'static str], Option<&'static str>);
+
+const ORGANIZATIONS: [Partner; 10] = [
     ("clinic", &["clinic"], &["hipaa"], None),
     ("clinic-east", &["clinic"], &["hipaa"], Some("clinic")),
     ("programme", &["clinic"], &["part2", "hipaa"], None),

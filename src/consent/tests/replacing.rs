@@ -115,7 +115,7 @@ fn what_is_contained_is_compared_by_what_it_says() {
 fn ten_thousand_of_one_series_are_settled_at_once() {
     let row = observation("n", "Organization/clinic", "N");
     let recorded = |at: usize| format!("2026-01-{:02}T{:02}:{:02}:00Z", 1 + at / 1440, at / 60 % 24, at % 60);
-    let kind = |at: usize| if at % 2 == 0 { "deny" } else { "permit" };
+    let kind = |at: usize| if at.is_multiple_of(2) { "deny" } else { "permit" };
     let all: Vec<Directive> =
         (0..10_000).map(|at| of_series(&format!("c{at}"), &recorded(at), kind(at), json!({}))).collect();
     assert!(is_released(all[..10_000].to_vec(), &row));
