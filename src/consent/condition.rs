@@ -88,6 +88,15 @@ impl Condition {
         }
     }
 
+    /// As `all` of two, without a list where one of them says nothing.
+    pub fn and(self, other: Condition) -> Condition {
+        match (self, other) {
+            (Condition::Never, _) | (_, Condition::Never) => Condition::Never,
+            (Condition::Always, other) | (other, Condition::Always) => other,
+            (one, other) => Condition::all([one, other]),
+        }
+    }
+
     pub fn any(parts: impl IntoIterator<Item = Condition>) -> Condition {
         let mut kept = Vec::new();
         for part in parts {
@@ -173,7 +182,7 @@ impl Atom {
 
 /// Only short lists: a thousand different rules are not worth a million comparisons.
 fn drop_repeated(parts: &mut Vec<Condition>) {
-    if parts.len() > 32 {
+    if parts.len() > 16 {
         return;
     }
     let mut place = 0;

@@ -6,7 +6,8 @@
 mod account;
 mod carried;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::directives::{Directives, People};
 use super::emergency::Glass;
@@ -31,7 +32,7 @@ pub struct Decision {
     withheld: Vec<Way>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     Permit,
     Deny,
@@ -40,11 +41,11 @@ pub enum Effect {
 }
 
 /// One rule, row of law or policy that decided.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reason {
     effect: Effect,
     /// `Consent/c1/_history/1`, and the rule in it.
-    consent: Option<(String, String)>,
+    consent: Option<(Arc<str>, Arc<str>)>,
     /// The rule of consent.md that made it decide.
     rule: &'static str,
     /// The rule lists the action asked for.
@@ -146,12 +147,7 @@ fn together(facts: &Facts, found: Vec<Decision>) -> Decision {
     let is_decided = found.iter().any(|decision| decision.is_decided);
     let purposes = found.iter().map(|decision| decision.purposes.clone()).reduce(|all, own| &all & &own);
     let purposes = purposes.unwrap_or_default();
-    let mut reasons: Vec<Reason> = Vec::new();
-    for reason in found.iter().flat_map(|decision| &decision.reasons) {
-        if !reasons.contains(reason) {
-            reasons.push(reason.clone());
-        }
-    }
+    let mut reasons = distinct(found.iter().flat_map(|decision| decision.reasons.clone()).collect());
     if permits == found.len() && !purposes.is_empty() {
         let states_action = found.iter().all(|decision| decision.states_action);
         let obligations = found.into_iter().flat_map(|decision| decision.obligations).collect();
@@ -219,6 +215,8 @@ fn ordinarily(ordinary: &Ordinary, facts: &Facts) -> Decision {
             Outcome::Silent => {}
         }
     }
+    // For one purpose each rule decides once.
+    let distinct = |reasons: Vec<Reason>| if ordinary.purposes.len() > 1 { distinct(reasons) } else { reasons };
     if !denied.is_empty() {
         return Decision::withheld(facts, true, distinct(denied));
     }
@@ -233,7 +231,7 @@ fn ordinarily(ordinary: &Ordinary, facts: &Facts) -> Decision {
         return Decision { effect: Effect::Indeterminate, ..Decision::withheld(facts, true, reasons.collect()) };
     }
     if !granted.is_empty() {
-        if purposes.len() < ordinary.purposes.iter().map(|purpose| &purpose.purpose).collect::<BTreeSet<_>>().len() {
+        if ordinary.purposes.iter().any(|purpose| !purposes.contains(&purpose.purpose)) {
             obligations.insert("NOREUSE".to_string());
         }
         let is_decided = granted.iter().any(|reason| reason.consent.is_some());
@@ -291,16 +289,18 @@ fn holding<'a>(clauses: &'a [Clause], facts: &Facts) -> Vec<&'a Clause> {
     clauses.iter().filter(|clause| clause.when.holds(facts)).collect()
 }
 
-/// The deepest of each branch: a rule above one that decides the same way is not the one that decided.
+/// The deepest of each branch: a rule above one that decides the same way is not the one that decided. Clauses come
+/// in the order in which they were compiled, in which all that is below a rule stands right before it.
 fn reasons(clauses: &[&Clause], effect: Effect, facts: &Facts) -> Vec<Reason> {
-    let is_deepest = |clause: &&&Clause| {
-        let below = format!("{}.", clause.path);
-        !clauses.iter().any(|other| other.consent == clause.consent && other.path.starts_with(&below))
+    let is_below = |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'));
+    let is_deepest = |place: usize, clause: &Clause| {
+        let before = place.checked_sub(1).map(|before| clauses[before]);
+        !before.is_some_and(|other| other.consent == clause.consent && is_below(&other.path, &clause.path))
     };
     let reason = |clause: &&Clause| Reason {
         effect,
         consent: Some((clause.consent.clone(), clause.path.clone())),
-        rule: match clause.path.as_str() {
+        rule: match &*clause.path {
             _ if clause.doubt.holds(facts) => "R13",
             "provision" => "R2",
             _ => "R4",
@@ -308,17 +308,17 @@ fn reasons(clauses: &[&Clause], effect: Effect, facts: &Facts) -> Vec<Reason> {
         states_action: clause.states_action,
         policy: None,
     };
-    clauses.iter().filter(is_deepest).map(reason).collect()
+    let deepest = clauses.iter().enumerate().filter(|(place, clause)| is_deepest(*place, clause));
+    deepest.map(|(_, clause)| reason(clause)).collect()
 }
 
-fn distinct(reasons: Vec<Reason>) -> Vec<Reason> {
-    let mut kept: Vec<Reason> = Vec::new();
-    for reason in reasons {
-        if !kept.contains(&reason) {
-            kept.push(reason);
-        }
+/// Each reason once, where it stood first.
+fn distinct(mut reasons: Vec<Reason>) -> Vec<Reason> {
+    if reasons.len() > 1 {
+        let mut seen = HashSet::new();
+        reasons.retain(|reason| seen.insert(reason.clone()));
     }
-    kept
+    reasons
 }
 
 impl Decision {

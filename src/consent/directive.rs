@@ -4,10 +4,11 @@
 //! it matches, on a permit it does not (consent.md R13). Nothing here knows who asks or when.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::label::ACT_CODE;
 use super::opens::Opens;
-use super::rule::{Actor, Reader, Rule};
+use super::rule::{Actor, Reader, Rule, Who};
 use super::span::Span;
 use crate::fhir::{Element, Instant, Resource, Zone};
 
@@ -18,7 +19,7 @@ const PRIVACY: &str = "patient-privacy";
 #[derive(Clone, Debug)]
 pub struct Directive {
     pub(super) key: String,
-    pub(super) version: String,
+    pub(super) version: Arc<str>,
     pub(super) is_active: bool,
     /// Active or inactive: it is or was in force.
     pub(super) has_counted: bool,
@@ -26,6 +27,8 @@ pub struct Directive {
     pub(super) patient: Option<String>,
     pub(super) recorded_at: Option<Instant>,
     pub(super) written: Option<String>,
+    /// The offset in which it was written.
+    zone: Option<Zone>,
     pub(super) performers: BTreeSet<String>,
     pub(super) custodians: BTreeSet<String>,
     pub(super) policies: BTreeSet<String>,
@@ -56,7 +59,8 @@ impl Directive {
         let root = consent.root();
         let contained: Vec<Resource> =
             root.each("contained").filter_map(|inner| Resource::from_value(inner.value()?.clone())).collect();
-        let mut reader = Reader::new(&contained);
+        let zone = root.text("dateTime").and_then(Zone::of);
+        let mut reader = Reader::new(&contained, zone.as_ref());
         let answer = answer(root, &mut reader);
         let rule = reader.root(root.get("provision"));
         let period = root.get("provision").get("period");
@@ -69,7 +73,8 @@ impl Directive {
             version: match root.get("meta").text("versionId") {
                 Some(version) => format!("{}/_history/{version}", consent.key()),
                 None => consent.key(),
-            },
+            }
+            .into(),
             is_active: status == "active",
             has_counted: matches!(status, "active" | "inactive"),
             is_privacy: is_privacy(root),
@@ -83,9 +88,10 @@ impl Directive {
             is_signed: root.get("sourceAttachment").exists() || root.get("sourceReference").exists() || verified,
             is_verified: verified,
             answer,
-            period: period.exists().then(|| Span::read(period)),
+            period: period.exists().then(|| Span::read_in(period, zone.as_ref())),
             root: rule,
             unenforced: reader.unenforced(),
+            zone,
             contained,
             opens: Opens::Everything,
         }
@@ -113,12 +119,27 @@ impl Directive {
 
     /// The zone in which its bare dates are read (R5).
     pub(super) fn zone(&self, asked_in: &Zone) -> Zone {
-        self.written.as_deref().and_then(Zone::of).unwrap_or_else(|| asked_in.clone())
+        self.zone.as_ref().unwrap_or(asked_in).clone()
     }
 
-    /// The actors of the root, as a set that two consents can be compared by (R10).
     pub(super) fn root_actors(&self) -> Vec<&Actor> {
         self.root.actor.iter().flat_map(|actors| &actors.known).collect()
+    }
+
+    /// The actors of the root as a set that two consents can be compared by (R10); `None` when one of them is not
+    /// understood. `#id` means something in its own consent alone, so what is contained is compared by what it says.
+    pub(super) fn root_parties(&self) -> Option<BTreeSet<(Actor, String)>> {
+        if self.root.actor.as_ref().is_some_and(|actors| actors.has_unknown) {
+            return None;
+        }
+        let said = |actor: &Actor| match &actor.who {
+            Who::Contained(id) => {
+                let inner = self.contained.iter().find(|inner| inner.id() == Some(id));
+                inner.map(|inner| inner.value().to_string()).unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        Some(self.root_actors().into_iter().map(|actor| (actor.clone(), said(actor))).collect())
     }
 }
 

@@ -3,6 +3,7 @@
 //! What replaces what is settled when the set is built, from the record; whether the successor is in force, and
 //! whose signature still counts, is asked again at each question's moment.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::clock::Clock;
@@ -21,8 +22,10 @@ pub struct Directives {
     patients: BTreeSet<String>,
     birth: Option<String>,
     latest: Vec<Directive>,
-    /// For each of `latest`, those that replace it.
-    successors: Vec<Vec<usize>>,
+    /// Consents on the same policies, custodians and recipients, the latest recorded first.
+    series: Vec<Vec<usize>>,
+    /// (old, new) where the record says that one revises the other.
+    revised: Vec<(usize, usize)>,
     policy: Policy,
 }
 
@@ -42,10 +45,10 @@ impl Directives {
             .into_iter()
             .filter(|directive| directive.patient().is_some_and(|named| patients.contains(named)))
             .collect();
-        let successors = successors(&latest, world);
+        let (series, revised) = (series(&latest), revised(&latest, world));
         let birth = [patient].into_iter().chain(patients.iter().map(String::as_str));
         let birth = birth.filter_map(|key| world.get(key)?.root().text("birthDate")).next().map(str::to_string);
-        Directives { birth, patients, latest, successors, policy: policy.clone() }
+        Directives { birth, patients, latest, series, revised, policy: policy.clone() }
     }
 
     pub fn policy(&self) -> &Policy {
@@ -78,17 +81,28 @@ impl Directives {
         let usable: Vec<bool> = self.latest.iter().map(|directive| self.is_usable(directive, world, clock)).collect();
         let in_force: Vec<bool> =
             self.latest.iter().map(|directive| self.has_been_in_force(directive, world, clock)).collect();
-        let mut heard = Vec::new();
-        for (place, directive) in self.latest.iter().enumerate().filter(|(place, _)| usable[*place]) {
-            let replacing: Vec<usize> = self.successors[place].iter().copied().filter(|next| in_force[*next]).collect();
-            // A successor whose permits do not count here takes the old permits away, and never an old deny.
-            let silences = |next: &usize| usable[*next] && self.latest[*next].opens.is_whole(recipient, world);
-            if replacing.iter().any(silences) {
-                continue;
-            }
-            heard.push((directive, if replacing.is_empty() { Voice::Whole } else { Voice::DeniesOnly }));
+        // A successor whose permits do not count here takes the old permits away, and never an old deny.
+        let silences = |next: usize| usable[next] && self.latest[next].opens.is_whole(recipient, world);
+        let mut voices = vec![Some(Voice::Whole); self.latest.len()];
+        let mut replace = |old: usize, is_silenced: bool| {
+            voices[old] = if is_silenced { None } else { voices[old].and(Some(Voice::DeniesOnly)) };
+        };
+        for (old, new) in self.revised.iter().filter(|(_, new)| in_force[*new]) {
+            replace(*old, silences(*new));
         }
-        heard
+        for series in &self.series {
+            let (mut replaces, mut is_silenced) = (false, false);
+            // Those of one instant replace what is older, and not each other.
+            for same in series.chunk_by(|one, other| self.latest[*one].recorded_at == self.latest[*other].recorded_at) {
+                if replaces {
+                    same.iter().for_each(|old| replace(*old, is_silenced));
+                }
+                replaces |= same.iter().any(|new| in_force[*new]);
+                is_silenced |= same.iter().any(|new| in_force[*new] && silences(*new));
+            }
+        }
+        let heard = self.latest.iter().zip(voices).zip(usable);
+        heard.filter(|(_, usable)| *usable).filter_map(|((directive, voice), _)| Some((directive, voice?))).collect()
     }
 
     /// Whether the person is under an age at the clock's moment; an unknown birth date is an adult's.
@@ -177,10 +191,12 @@ impl People {
     pub fn of(consents: Vec<Directive>, world: &World, policy: &Policy) -> People {
         let mut people = People { persons: Vec::new(), by_record: HashMap::new(), policy: policy.clone() };
         let mut by_patient: BTreeMap<BTreeSet<String>, Vec<Directive>> = BTreeMap::new();
+        let mut records: HashMap<String, BTreeSet<String>> = HashMap::new();
         // Latest first, then by person: a consent counts only for whom its latest version names.
         for directive in latest(consents) {
             if let Some(patient) = directive.patient() {
-                by_patient.entry(world.same_patient(patient)).or_default().push(directive);
+                let same = records.entry(patient.to_string()).or_insert_with(|| world.same_patient(patient));
+                by_patient.entry(same.clone()).or_default().push(directive);
             }
         }
         for (patients, directives) in by_patient {
@@ -232,46 +248,37 @@ fn related(directive: &Directive) -> impl Iterator<Item = &String> {
     directive.performers.iter().filter(|signer| signer.starts_with("RelatedPerson/"))
 }
 
-fn successors(latest: &[Directive], world: &World) -> Vec<Vec<usize>> {
-    let revisions = revisions(world);
-    let replaces = |new: usize, old: usize| {
-        let stated = || {
-            latest[new].source.as_deref() == Some(latest[old].key())
-                || revisions.contains(&(latest[new].key().to_string(), latest[old].key().to_string()))
-        };
-        new != old
-            && (restates(&latest[new], &latest[old])
-                || (stated() && (latest[new].recorded_at, new) > (latest[old].recorded_at, old)))
-    };
-    let places = 0..latest.len();
-    places.clone().map(|old| places.clone().filter(|new| replaces(*new, old)).collect()).collect()
-}
-
-/// (new, old) where a Provenance says that the new consent is a revision of the old.
-fn revisions(world: &World) -> BTreeSet<(String, String)> {
-    let mut found = BTreeSet::new();
-    for provenance in world.of_kind("Provenance").map(|provenance| provenance.root()) {
-        let revised = provenance.each("entity").filter(|entity| entity.text("role") == Some("revision"));
-        for old in revised.filter_map(|entity| entity.reference("what")) {
-            found.extend(provenance.references("target").iter().map(|new| (new.key(), old.key())));
+/// The same policies, custodians and root actors: the one recorded strictly later replaces the other. The client's
+/// `dateTime` orders nothing; a consent that names no policy or no custodian replaces nothing by being newer.
+fn series(latest: &[Directive]) -> Vec<Vec<usize>> {
+    let mut found: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (place, directive) in latest.iter().enumerate() {
+        // Actors that were not understood cannot be found equal.
+        let Some(actors) = directive.root_parties() else { continue };
+        if directive.recorded_at.is_some() && !directive.policies.is_empty() && !directive.custodians.is_empty() {
+            found.entry((&directive.policies, &directive.custodians, actors)).or_default().push(place);
         }
     }
-    found
+    let mut series: Vec<Vec<usize>> = found.into_values().filter(|same| same.len() > 1).collect();
+    series.iter_mut().for_each(|same| same.sort_by_key(|place| Reverse(latest[*place].recorded_at)));
+    series
 }
 
-/// The same policies, custodians and root actors, recorded strictly later. The client's `dateTime` orders nothing.
-fn restates(new: &Directive, old: &Directive) -> bool {
-    let actors = |directive: &Directive| {
-        let unknown = directive.root.actor.as_ref().is_some_and(|actors| actors.has_unknown);
-        let known: BTreeSet<_> = directive.root_actors().into_iter().cloned().collect();
-        (!unknown).then_some(known)
-    };
-    let later = matches!((new.recorded_at, old.recorded_at), (Some(new), Some(old)) if new > old);
-    later
-        && !new.policies.is_empty()
-        && !new.custodians.is_empty()
-        && new.policies == old.policies
-        && new.custodians == old.custodians
-        // Actors that were not understood cannot be found equal.
-        && actors(new).is_some_and(|new| actors(old) == Some(new))
+/// (old, new) where the new one's source is the old, or a Provenance says that it is a revision of the old.
+fn revised(latest: &[Directive], world: &World) -> Vec<(usize, usize)> {
+    let places: HashMap<&str, usize> = latest.iter().enumerate().map(|(place, one)| (one.key(), place)).collect();
+    let place = |key: &str| places.get(key).copied();
+    let mut found: BTreeSet<(usize, usize)> = BTreeSet::new();
+    for (new, directive) in latest.iter().enumerate() {
+        found.extend(directive.source.as_deref().and_then(place).map(|old| (old, new)));
+    }
+    for provenance in world.of_kind("Provenance").map(|provenance| provenance.root()) {
+        let revised = provenance.each("entity").filter(|entity| entity.text("role") == Some("revision"));
+        let revised = revised.filter_map(|entity| entity.reference("what")).filter_map(|old| place(&old.key()));
+        let targets: Vec<usize> = provenance.references("target").iter().filter_map(|new| place(&new.key())).collect();
+        found.extend(revised.flat_map(|old| targets.iter().map(move |new| (old, *new))));
+    }
+    // What was recorded earlier revises nothing; of one instant, the order of the record decides.
+    let is_later = |(old, new): &(usize, usize)| (latest[*new].recorded_at, new) > (latest[*old].recorded_at, old);
+    found.into_iter().filter(is_later).collect()
 }

@@ -32,9 +32,12 @@ pub enum DefaultPolicy {
     EmergencyOnly,
 }
 
-/// There is one way to combine consents.
+/// How several consents of one person are combined, by name. There is one way (consent.md R10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
+    /// Deny beats what is unclear, which beats permit, which beats silence. A consent that was recorded strictly later
+    /// on the same policies, custodians and recipients, or that states what it revises, takes the older one's place: all
+    /// of it while it is usable itself, and its permits for good.
     DenyOverrides,
 }
 
@@ -63,16 +66,28 @@ impl Policy {
         let name = policy.text("default").unwrap_or("deny");
         let default =
             DefaultPolicy::named(name).ok_or_else(|| format!("policy.default: `{name}` is no default policy"))?;
-        match policy.text("conflict") {
-            None | Some("deny-overrides") => {}
-            Some(other) => return Err(format!("policy.conflict: expected `deny-overrides`, found `{other}`")),
-        }
+        let name = policy.text("conflict").unwrap_or(Conflict::DenyOverrides.name());
+        let conflict = Conflict::named(name)
+            .ok_or_else(|| format!("policy.conflict: expected `{}`, found `{name}`", Conflict::DenyOverrides.name()))?;
         let listed = |name: &str| policy.each(name).filter_map(Element::as_str).map(str::to_string);
         Ok(Policy {
             needs_verification: listed("evidence").any(|evidence| evidence == "verification"),
             overlays: listed("overlays").collect(),
+            conflict,
             ..Policy::with_default(default)
         })
+    }
+}
+
+impl Conflict {
+    pub fn named(name: &str) -> Option<Conflict> {
+        [Conflict::DenyOverrides].into_iter().find(|known| known.name() == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Conflict::DenyOverrides => "deny-overrides",
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! expression for the store. INVARIANT: both read the same clauses, and `condition().holds(facts)` is
 //! `decide(facts).permits()`; the property in `tests.rs` holds them together.
 
+use std::sync::Arc;
+
 use super::clock::Clock;
 use super::condition::Condition;
 use super::directive::{Answer, Directive};
@@ -15,7 +17,7 @@ use super::purpose::{EMERGENCY, is_within};
 use super::question::Question;
 use super::regime::Asked;
 use super::rule::{Effect, Rule};
-use super::select::{Inherited, Lens};
+use super::select::{Inherited, Lens, Match};
 use super::world::World;
 use crate::fhir::Instant;
 
@@ -42,7 +44,7 @@ pub(super) struct Ordinary {
     pub default: DefaultPolicy,
     pub purposes: Vec<ForPurpose>,
     /// Versions of consents that are indeterminate as a whole (R2).
-    pub unclear: Vec<String>,
+    pub unclear: Vec<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,8 +61,8 @@ pub(super) struct ForPurpose {
 /// A rule, and when it decides.
 #[derive(Clone, Debug)]
 pub(super) struct Clause {
-    pub consent: String,
-    pub path: String,
+    pub consent: Arc<str>,
+    pub path: Arc<str>,
     pub when: Condition,
     /// Where it does so only for want of understanding.
     pub doubt: Condition,
@@ -100,10 +102,10 @@ fn shape(person: &Directives, world: &World, question: &Question, clock: &Clock)
             permits: Vec::new(),
             doubts: Vec::new(),
             default: person.policy().default.opens(purpose),
-            law: law.bound(),
+            law: Vec::new(),
         };
+        let action = question.action.code();
         for (directive, voice) in &heard {
-            let action = question.action.code();
             let zone = directive.zone(clock.zone);
             let lens = Lens { world, clock, closure: &closure, action, purpose, directive, zone };
             if let Some(effect) = root_effect(directive, purpose) {
@@ -112,6 +114,7 @@ fn shape(person: &Directives, world: &World, question: &Question, clock: &Clock)
                 compiler.root(effect);
             }
         }
+        found.law = law.bound();
         found
     };
     Shape::Ordinary(Ordinary {
@@ -165,32 +168,37 @@ impl Compiler<'_, '_> {
         let below = Chain { applies: Condition::Always, vague };
         let children = self.children(root, &below, Inherited::default().below(root));
         let whole = Chain { applies: Condition::Always, vague: Condition::Never };
-        self.clauses(root, effect, Inherited::default(), &whole, children);
+        self.clauses(root, effect, Inherited::default(), &whole, matched, children);
     }
 
     /// Compiles a nested rule and all below it; where it applies.
     fn nested(&mut self, rule: &Rule, chain: &Chain, above: Inherited) -> Condition {
         let matched = self.lens.matches(rule, rule.effect, above);
+        if *matched.maybe() == Condition::Never {
+            return Condition::Never;
+        }
         let (own, vague) = match rule.effect {
-            Effect::Permit => {
-                (Condition::all([matched.surely.clone(), chain.vague.clone().negate()]), Condition::Never)
-            }
-            Effect::Deny => (matched.maybe.clone(), matched.doubt()),
+            Effect::Permit => (matched.surely.clone().and(chain.vague.clone().negate()), Condition::Never),
+            Effect::Deny => (matched.maybe().clone(), matched.doubt()),
         };
-        let applies = Condition::all([chain.applies.clone(), own]);
-        let below = Chain { applies: applies.clone(), vague: Condition::any([chain.vague.clone(), vague]) };
-        let children = self.children(rule, &below, above.below(rule));
-        self.clauses(rule, rule.effect, above, chain, children);
+        let applies = chain.applies.clone().and(own);
+        let mut children = Applying::default();
+        // Below a rule that applies nowhere nothing does.
+        if !rule.children.is_empty() && applies != Condition::Never {
+            let below = Chain { applies: applies.clone(), vague: Condition::any([chain.vague.clone(), vague]) };
+            children = self.children(rule, &below, above.below(rule));
+        }
+        self.clauses(rule, rule.effect, above, chain, matched, children);
         applies
     }
 
     fn children(&mut self, rule: &Rule, below: &Chain, inherited: Inherited) -> Applying {
         let mut applying = Applying::default();
         for child in &rule.children {
-            let applies = self.nested(child, below, inherited);
-            match child.effect {
-                Effect::Permit => applying.permits.push(applies),
-                Effect::Deny => applying.denies.push(applies),
+            match (child.effect, self.nested(child, below, inherited)) {
+                (_, Condition::Never) => {}
+                (Effect::Permit, applies) => applying.permits.push(applies),
+                (Effect::Deny, applies) => applying.denies.push(applies),
             }
         }
         applying
@@ -198,8 +206,18 @@ impl Compiler<'_, '_> {
 
     /// A deny decides where no child applies. A permit decides where no denying child does: a nested permit adds, it
     /// takes nothing from the permit above it.
-    fn clauses(&mut self, rule: &Rule, effect: Effect, above: Inherited, chain: &Chain, children: Applying) {
-        let matched = self.lens.matches(rule, effect, above);
+    fn clauses(
+        &mut self,
+        rule: &Rule,
+        effect: Effect,
+        above: Inherited,
+        chain: &Chain,
+        matched: Match,
+        children: Applying,
+    ) {
+        if *matched.maybe() == Condition::Never {
+            return;
+        }
         let actions = rule.action.as_ref().or(above.action);
         let clause = |when: Condition, doubt: Condition, met: Vec<Condition>| Clause {
             consent: self.lens.directive.version.clone(),
@@ -211,25 +229,29 @@ impl Compiler<'_, '_> {
         };
         match effect {
             Effect::Deny => {
-                let spared = children.permits.into_iter().chain(children.denies).map(Condition::negate);
-                let when = Condition::all([chain.applies.clone(), matched.maybe.clone()].into_iter().chain(spared));
+                let doubt = matched.doubt();
+                let children = [children.permits, children.denies].concat();
+                let spared = children.into_iter().map(Condition::negate);
+                let own = chain.applies.clone().and(matched.into_maybe());
+                let when = if spared.len() == 0 { own } else { Condition::all([own].into_iter().chain(spared)) };
                 if when != Condition::Never {
-                    self.found.denies.push(clause(when, matched.doubt(), Vec::new()));
+                    self.found.denies.push(clause(when, doubt, Vec::new()));
                 }
             }
             Effect::Permit => {
                 let opened = match self.voice {
-                    Voice::DeniesOnly => Condition::Never,
+                    Voice::DeniesOnly => return,
                     Voice::Whole => self.opened.clone(),
                 };
-                let base = Condition::all([chain.applies.clone(), chain.vague.clone().negate(), opened]);
+                let base = chain.applies.clone().and(chain.vague.clone().negate()).and(opened);
+                let doubted = matched.doubt().and(base.clone());
                 let taken = children.denies.into_iter().map(Condition::negate);
-                let when = Condition::all([base.clone(), matched.surely.clone()].into_iter().chain(taken));
+                let own = base.and(matched.surely);
+                let when = if taken.len() == 0 { own } else { Condition::all([own].into_iter().chain(taken)) };
                 if when != Condition::Never {
                     let met = self.law.met_by(rule, above, self.lens);
                     self.found.permits.push(clause(when, Condition::Never, met));
                 }
-                let doubted = Condition::all([base, matched.doubt()]);
                 if doubted != Condition::Never {
                     self.found.doubts.push(clause(doubted, Condition::Always, Vec::new()));
                 }
@@ -254,14 +276,31 @@ impl Residual {
     }
 }
 
+impl Residual {
+    /// As [`Residual::condition`], for one of the purposes: the people whom one resource names must have a purpose in
+    /// common that each of them permits.
+    pub fn condition_for(&self, purpose: &str) -> Condition {
+        match &self.shape {
+            Shape::Ordinary(ordinary) => ordinary.condition_of(|own| own.purpose == purpose),
+            _ => self.condition(),
+        }
+    }
+}
+
 impl Ordinary {
     /// At least one purpose is permitted and none is denied by a consent (R12).
     fn condition(&self) -> Condition {
+        self.condition_of(|_| true)
+    }
+
+    /// One of these purposes is permitted, and none at all is denied.
+    fn condition_of(&self, wanted: impl Fn(&ForPurpose) -> bool) -> Condition {
         if !self.unclear.is_empty() {
             return Condition::Never;
         }
         let denied = self.purposes.iter().map(|purpose| purpose.denied().negate());
-        let granted = Condition::any(self.purposes.iter().map(ForPurpose::granted));
+        let wanted = self.purposes.iter().filter(|purpose| wanted(purpose));
+        let granted = Condition::any(wanted.map(ForPurpose::granted));
         Condition::all(denied.chain([granted]))
     }
 }

@@ -4,12 +4,13 @@
 //! that there were others. Nothing is decided here.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::label::{ACT_CODE, CONFIDENTIALITY, OBSERVATION_VALUE, is_known, rank};
 use super::purpose::{self, ACT_REASON};
 use super::span::Span;
 use super::world;
-use crate::fhir::{Coding, Element, Reference, Resource};
+use crate::fhir::{Coding, Element, Reference, Resource, Zone};
 
 pub const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
 pub const ACTION: &str = "http://terminology.hl7.org/CodeSystem/consentaction";
@@ -25,7 +26,7 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// `provision.provision[0]`.
-    pub path: String,
+    pub path: Arc<str>,
     /// Its own type; the root's is the directive's `answer`.
     pub effect: Effect,
     /// A modifier, a type or an element that we do not know: it can only match for want of understanding.
@@ -116,15 +117,21 @@ const MEMBERS: [&str; 14] = [
     "provision",
 ];
 
+/// Levels of provisions that are read, the root among them; filing refuses far fewer (rules.md 24). What lies deeper is
+/// not understood, and so is the rule above it.
+const LEVELS_READ: usize = 16;
+
 /// Reads provisions and remembers what it did not understand.
 pub struct Reader<'a> {
     contained: &'a [Resource],
+    zone: Option<&'a Zone>,
     unenforced: BTreeSet<String>,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(contained: &'a [Resource]) -> Self {
-        Reader { contained, unenforced: BTreeSet::new() }
+    /// `zone` is the consent's own, in which its bare dates are read (R5).
+    pub fn new(contained: &'a [Resource], zone: Option<&'a Zone>) -> Self {
+        Reader { contained, zone, unenforced: BTreeSet::new() }
     }
 
     pub fn note(&mut self, pointer: &str) {
@@ -137,13 +144,13 @@ impl<'a> Reader<'a> {
 
     /// The root rule; its type is settled with the policy rule, and its period bounds the directive.
     pub fn root(&mut self, provision: Element) -> Rule {
-        let mut root = self.rule(provision, "provision", "/provision");
+        let mut root = self.rule(provision, "provision", "/provision", 1);
         root.period = None;
         root
     }
 
-    fn nested(&mut self, provision: Element, path: &str, pointer: &str) -> Rule {
-        let mut rule = self.rule(provision, path, pointer);
+    fn nested(&mut self, provision: Element, path: &str, pointer: &str, level: usize) -> Rule {
+        let mut rule = self.rule(provision, path, pointer, level);
         // A nested rule without a type that we know is read as the wider of the two.
         match provision.text("type") {
             Some("permit") => rule.effect = Effect::Permit,
@@ -156,15 +163,19 @@ impl<'a> Reader<'a> {
         rule
     }
 
-    fn rule(&mut self, provision: Element, path: &str, pointer: &str) -> Rule {
+    fn rule(&mut self, provision: Element, path: &str, pointer: &str, level: usize) -> Rule {
         let is_modified = provision.get("modifierExtension").exists();
         if is_modified {
             self.note(&format!("{pointer}/modifierExtension"));
         }
-        let is_blurred = self.has_stranger(provision, pointer) || is_modified;
-        let children = provision.each("provision").enumerate();
+        let is_cut = level == LEVELS_READ && provision.get("provision").exists();
+        if is_cut {
+            self.note(&format!("{pointer}/provision"));
+        }
+        let is_blurred = self.has_stranger(provision, pointer) || is_modified || is_cut;
+        let children = provision.each("provision").enumerate().take_while(|_| !is_cut);
         Rule {
-            path: path.to_string(),
+            path: path.into(),
             effect: Effect::Deny,
             is_blurred,
             is_modified,
@@ -179,7 +190,9 @@ impl<'a> Reader<'a> {
             data: self.list(provision, "data", pointer, |_, value| data(value)),
             children: children
                 .map(|(place, child)| {
-                    self.nested(child, &format!("{path}.provision[{place}]"), &format!("{pointer}/provision/{place}"))
+                    let (path, pointer) =
+                        (format!("{path}.provision[{place}]"), format!("{pointer}/provision/{place}"));
+                    self.nested(child, &path, &pointer, level + 1)
                 })
                 .collect(),
         }
@@ -195,7 +208,7 @@ impl<'a> Reader<'a> {
 
     fn span(&mut self, provision: Element, name: &str, pointer: &str) -> Option<Span> {
         let period = provision.get(name);
-        let span = period.exists().then(|| Span::read(period))?;
+        let span = period.exists().then(|| Span::read_in(period, self.zone))?;
         if !span.is_readable() {
             self.note(&format!("{pointer}/{name}"));
         }

@@ -32,8 +32,21 @@ pub struct Lens<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Match {
     pub surely: Condition,
-    /// Holds wherever `surely` does.
-    pub maybe: Condition,
+    /// Holds wherever `surely` does; `None` where everything was understood, and it is the same.
+    unsure: Option<Condition>,
+}
+
+/// What the question alone settles of a match.
+struct Settled {
+    surely: bool,
+    maybe: bool,
+}
+
+impl Settled {
+    fn and(&mut self, known: bool, has_unknown: bool) {
+        self.surely &= known;
+        self.maybe &= known || has_unknown;
+    }
 }
 
 /// What a nested rule takes over from the rules above it (R4).
@@ -59,26 +72,40 @@ impl<'r> Inherited<'r> {
 }
 
 impl Match {
+    const NEVER: Match = Match { surely: Condition::Never, unsure: None };
+
     fn exactly(condition: Condition) -> Match {
-        Match { surely: condition.clone(), maybe: condition }
+        Match { surely: condition, unsure: None }
     }
 
     fn listed(known: Condition, has_unknown: bool) -> Match {
-        let maybe = if has_unknown { Condition::Always } else { known.clone() };
-        Match { surely: known, maybe }
+        Match { surely: known, unsure: has_unknown.then_some(Condition::Always) }
     }
 
-    fn all(parts: Vec<Match>) -> Match {
-        let (surely, maybe): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (part.surely, part.maybe)).unzip();
-        Match { surely: Condition::all(surely), maybe: Condition::all(maybe) }
+    pub fn maybe(&self) -> &Condition {
+        self.unsure.as_ref().unwrap_or(&self.surely)
+    }
+
+    pub fn into_maybe(self) -> Condition {
+        self.unsure.unwrap_or(self.surely)
+    }
+
+    fn all(mut parts: Vec<Match>) -> Match {
+        if parts.len() == 1 {
+            return parts.swap_remove(0);
+        }
+        let is_unsure = parts.iter().any(|part| part.unsure.is_some());
+        let unsure = is_unsure.then(|| Condition::all(parts.iter().map(|part| part.maybe().clone())));
+        Match { surely: Condition::all(parts.into_iter().map(|part| part.surely)), unsure }
     }
 
     /// Where it matches only for want of understanding.
     pub fn doubt(&self) -> Condition {
-        if self.surely == self.maybe {
-            return Condition::Never;
+        match &self.unsure {
+            None | Some(Condition::Never) => Condition::Never,
+            Some(maybe) if *maybe == self.surely => Condition::Never,
+            Some(maybe) => maybe.clone().and(self.surely.clone().negate()),
         }
-        Condition::all([self.maybe.clone(), self.surely.clone().negate()])
     }
 }
 
@@ -89,21 +116,35 @@ impl Lens<'_> {
             Effect::Permit => rule.purpose.as_ref().or(inherited.purpose),
             Effect::Deny => rule.purpose.as_ref(),
         };
+        // First what the question has settled: most rules are about somebody or something else.
         let is_blurred = rule.is_blurred || (effect == Effect::Permit && inherited.is_modified);
-        let mut parts = vec![Match::listed(Condition::constant(!is_blurred), is_blurred)];
-        parts.extend(rule.period.as_ref().map(|period| match period.interval(&self.zone) {
-            Some(interval) => Match::exactly(Condition::constant(self.clock.within(interval))),
-            None => Match::listed(Condition::Never, true),
-        }));
-        parts.extend(rule.actor.as_ref().or(inherited.actor).map(|actors| self.actors(actors, effect)));
-        parts.extend(rule.action.as_ref().or(inherited.action).map(|actions| {
-            let named = actions.known.iter().any(|action| action == self.action);
-            Match::listed(Condition::constant(named), actions.has_unknown)
-        }));
-        parts.extend(purpose.map(|purposes| {
-            let covered = purposes.known.iter().any(|purpose| is_within(self.purpose, purpose));
-            Match::listed(Condition::constant(covered), purposes.has_unknown)
-        }));
+        let mut settled = Settled { surely: !is_blurred, maybe: true };
+        if let Some(period) = &rule.period {
+            match period.interval(&self.zone) {
+                Some(interval) => settled.and(self.clock.within(interval), false),
+                None => settled.and(false, true),
+            }
+        }
+        if let Some(actions) = rule.action.as_ref().or(inherited.action) {
+            settled.and(actions.known.iter().any(|action| action == self.action), actions.has_unknown);
+        }
+        if let Some(purposes) = purpose {
+            settled.and(purposes.known.iter().any(|stated| is_within(self.purpose, stated)), purposes.has_unknown);
+        }
+        let actors = rule.actor.as_ref().or(inherited.actor);
+        if let Some(actors) = actors {
+            let mut recipients = actors.known.iter().filter(|actor| actor.role == Role::Recipient).peekable();
+            let is_other = recipients.peek().is_some() && !recipients.any(|actor| self.is_recipient(actor));
+            settled.and(!is_other, actors.has_unknown);
+        }
+        if !settled.maybe {
+            return Match::NEVER;
+        }
+        let mut parts = Vec::new();
+        if !settled.surely {
+            parts.push(Match::listed(Condition::Never, true));
+        }
+        parts.extend(actors.and_then(|actors| self.holders(actors, effect)));
         parts.extend(rule.label.as_ref().map(|labels| label(labels, effect)));
         parts.extend(rule.class.as_ref().map(class));
         parts.extend(rule.code.as_ref().map(|codes| {
@@ -137,37 +178,26 @@ impl Lens<'_> {
 
     /// The organisations that an actor names.
     pub fn organizations(&self, actor: &Actor) -> BTreeSet<String> {
-        match &actor.who {
-            Who::Key(key) => BTreeSet::from([key.clone()]),
-            Who::Identifier(identifier) => self.world.organizations_identified(identifier),
-            Who::Contained(id) => {
-                let inner = self.directive.contained.iter().find(|inner| inner.id() == Some(id));
-                let named = inner.into_iter().flat_map(|inner| identifiers(inner.root()));
-                named.flat_map(|identifier| self.world.organizations_identified(&identifier)).collect()
-            }
-        }
+        organizations(self.world, self.directive, actor)
     }
 
-    /// Recipients and holders may stand in one rule, and then both must match.
-    fn actors(&self, actors: &Listed<Actor>, effect: Effect) -> Match {
-        let of_role = |role: Role| actors.known.iter().filter(move |actor| actor.role == role);
-        let mut parts = Vec::new();
-        if of_role(Role::Recipient).next().is_some() {
-            parts.push(Condition::constant(of_role(Role::Recipient).any(|actor| self.is_recipient(actor))));
+    /// Recipients and holders may stand in one rule, and then both must match; `None` where no holder is asked for.
+    fn holders(&self, actors: &Listed<Actor>, effect: Effect) -> Option<Match> {
+        let mut holders = actors.known.iter().filter(|actor| actor.role == Role::Holder).peekable();
+        if actors.known.is_empty() {
+            return Some(Match::listed(Condition::Never, true));
         }
-        if of_role(Role::Holder).next().is_some() {
-            let named: BTreeSet<String> = of_role(Role::Holder).flat_map(|actor| self.organizations(actor)).collect();
-            parts.push(Condition::is(Atom::Origin(match effect {
-                Effect::Permit => named,
-                Effect::Deny => {
-                    // A deny reads wide: a holder's branches, and data of which no holder is known.
-                    let below = named.iter().flat_map(|holder| self.world.with_all_below(holder));
-                    below.chain([String::new()]).collect()
-                }
-            })));
-        }
-        let known = if parts.is_empty() { Condition::Never } else { Condition::all(parts) };
-        Match::listed(known, actors.has_unknown)
+        holders.peek()?;
+        let named: BTreeSet<String> = holders.flat_map(|actor| self.organizations(actor)).collect();
+        let known = Condition::is(Atom::Origin(match effect {
+            Effect::Permit => named,
+            Effect::Deny => {
+                // A deny reads wide: a holder's branches, and data of which no holder is known.
+                let below = named.iter().flat_map(|holder| self.world.with_all_below(holder));
+                below.chain([String::new()]).collect()
+            }
+        }));
+        Some(Match::listed(known, actors.has_unknown))
     }
 
     fn data(&self, data: &Data, effect: Effect) -> Condition {
@@ -213,6 +243,19 @@ impl Lens<'_> {
     }
 }
 
+/// The organisations that an actor of a directive names.
+pub fn organizations(world: &World, directive: &Directive, actor: &Actor) -> BTreeSet<String> {
+    match &actor.who {
+        Who::Key(key) => BTreeSet::from([key.clone()]),
+        Who::Identifier(identifier) => world.organizations_identified(identifier),
+        Who::Contained(id) => {
+            let inner = directive.contained.iter().find(|inner| inner.id() == Some(id));
+            let named = inner.into_iter().flat_map(|inner| identifiers(inner.root()));
+            named.flat_map(|identifier| world.organizations_identified(&identifier)).collect()
+        }
+    }
+}
+
 /// R7 to R9: an unclassified resource is never covered by a labelled permit and always by a labelled deny.
 fn label(labels: &Listed<Label>, effect: Effect) -> Match {
     let known = Condition::any(labels.known.iter().map(|label| {
@@ -225,17 +268,12 @@ fn label(labels: &Listed<Label>, effect: Effect) -> Match {
             }
         })
     }));
-    let Match { surely, maybe } = Match::listed(known, labels.has_unknown);
     let unclassified = || Condition::is(Atom::Unclassified);
-    match effect {
-        Effect::Permit => Match {
-            surely: Condition::all([unclassified().negate(), surely]),
-            maybe: Condition::all([unclassified().negate(), maybe]),
-        },
-        Effect::Deny => {
-            Match { surely: Condition::any([unclassified(), surely]), maybe: Condition::any([unclassified(), maybe]) }
-        }
-    }
+    let bounded = |matching: Condition| match effect {
+        Effect::Permit => unclassified().negate().and(matching),
+        Effect::Deny => Condition::any([unclassified(), matching]),
+    };
+    Match { surely: bounded(known), unsure: labels.has_unknown.then(|| bounded(Condition::Always)) }
 }
 
 fn class(classes: &Listed<Class>) -> Match {

@@ -11,12 +11,21 @@ pub struct Span {
     start: Option<String>,
     end: Option<String>,
     is_period: bool,
+    /// What it means in the only zone in which it is ever read, worked out once.
+    settled: Option<Option<Interval>>,
 }
 
 impl Span {
     pub fn read(period: Element) -> Span {
         let [start, end] = ["start", "end"].map(|name| period.text(name).map(str::to_string));
-        Span { start, end, is_period: period.object().is_some() }
+        Span { start, end, is_period: period.object().is_some(), settled: None }
+    }
+
+    /// One that is read in its writer's zone, if that is known, whoever asks.
+    pub fn read_in(period: Element, zone: Option<&Zone>) -> Span {
+        let span = Span::read(period);
+        let settled = zone.map(|zone| span.interval(zone));
+        Span { settled, ..span }
     }
 
     pub fn is_readable(&self) -> bool {
@@ -48,6 +57,9 @@ impl Span {
 
     /// `None` for what is no period: unreadable, or over before it begins.
     pub fn interval(&self, zone: &Zone) -> Option<Interval> {
+        if let Some(settled) = self.settled {
+            return settled;
+        }
         let start = self.start.as_deref().map_or(Some(Instant::MIN), |text| Some(moment(text, zone)?.start))?;
         let end = self.end.as_deref().map_or(Some(Instant::MAX), |text| {
             let end = moment(text, zone)?;

@@ -1,6 +1,8 @@
 //! Tables for what one rule says, and laws that hold for whatever is thrown at them (`laws`).
 
 mod laws;
+mod reasons;
+mod replacing;
 
 use serde_json::{Value, json};
 

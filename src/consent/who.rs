@@ -95,27 +95,38 @@ impl Closure {
     /// Whether a contained resource of a consent means the recipient: a group that holds it, a role of it here, or
     /// somebody with one of its identifiers. Contained groups may hold contained ones.
     pub fn is_meant_by(&self, id: &str, contained: &[Resource], clock: &Clock) -> bool {
-        self.is_meant(id, contained, clock, &mut BTreeSet::new())
+        let mut seen = BTreeSet::from([id.to_string()]);
+        let mut next = vec![id.to_string()];
+        // A list of what is still to be looked at: groups may hold each other, and as many as fit into a consent.
+        while let Some(id) = next.pop() {
+            let Some(resource) = contained.iter().find(|resource| resource.id() == Some(&id)) else { continue };
+            if !matches!(resource.kind(), "Group" | "CareTeam") {
+                if self.is(resource, clock) {
+                    return true;
+                }
+                continue;
+            }
+            for member in current_members(resource.root(), clock) {
+                match member.strip_prefix('#') {
+                    Some(inner) if seen.insert(inner.to_string()) => next.push(inner.to_string()),
+                    Some(_) => {}
+                    None if self.has(&member) => return true,
+                    None => {}
+                }
+            }
+        }
+        false
     }
 
-    fn is_meant(&self, id: &str, contained: &[Resource], clock: &Clock, seen: &mut BTreeSet<String>) -> bool {
-        if !seen.insert(id.to_string()) {
-            return false;
+    /// Whether a contained resource that holds no others is the recipient, or a role of it here.
+    fn is(&self, contained: &Resource, clock: &Clock) -> bool {
+        let root = contained.root();
+        if contained.kind() == "PractitionerRole" {
+            return is_active_role(root, clock)
+                && root.reference("practitioner").is_some_and(|named| self.has(&named.key()))
+                && root.reference("organization").is_none_or(|named| named.key() == self.organization);
         }
-        let Some(resource) = contained.iter().find(|resource| resource.id() == Some(id)) else { return false };
-        let root = resource.root();
-        match resource.kind() {
-            "Group" | "CareTeam" => current_members(root, clock).iter().any(|member| match member.strip_prefix('#') {
-                Some(inner) => self.is_meant(inner, contained, clock, seen),
-                None => self.has(member),
-            }),
-            "PractitionerRole" => {
-                is_active_role(root, clock)
-                    && root.reference("practitioner").is_some_and(|named| self.has(&named.key()))
-                    && root.reference("organization").is_none_or(|named| named.key() == self.organization)
-            }
-            _ => identifiers(root).iter().any(|identifier| self.is_identified(identifier)),
-        }
+        identifiers(root).iter().any(|identifier| self.is_identified(identifier))
     }
 }
 

@@ -38,8 +38,8 @@ macro_rules! on_both {
 /// A store with what its rows are made with.
 pub struct Exchange {
     pub store: Arc<Store>,
-    profiles: Profiles,
-    params: Params,
+    pub profiles: Profiles,
+    pub params: Params,
     folder: Option<std::path::PathBuf>,
 }
 

@@ -91,12 +91,12 @@ impl Reason {
 
     /// `Consent/c1/_history/1`.
     pub fn consent(&self) -> Option<&str> {
-        self.consent.as_ref().map(|(consent, _)| consent.as_str())
+        self.consent.as_ref().map(|(consent, _)| &**consent)
     }
 
     /// `provision.provision[0]`.
     pub fn path(&self) -> Option<&str> {
-        self.consent.as_ref().map(|(_, path)| path.as_str())
+        self.consent.as_ref().map(|(_, path)| &**path)
     }
 
     /// `R4`.
@@ -111,8 +111,8 @@ impl Reason {
     pub fn to_value(&self) -> Value {
         let mut reason = json!({"effect": self.effect.name()});
         if let Some((consent, path)) = &self.consent {
-            reason["consent"] = json!(consent);
-            reason["path"] = json!(path);
+            reason["consent"] = json!(&**consent);
+            reason["path"] = json!(&**path);
         }
         reason["rule"] = json!(self.rule);
         if let Some(policy) = &self.policy {

@@ -324,7 +324,7 @@ fn clauses_say_what_the_tree_of_rules_says() {
 fn root_value(lens: &Lens, effect: RuleEffect, facts: &Facts) -> Option<RuleEffect> {
     let root = &lens.directive.root;
     let matched = lens.matches(root, effect, Inherited::default());
-    let (surely, maybe) = (matched.surely.holds(facts), matched.maybe.holds(facts));
+    let (surely, maybe) = (matched.surely.holds(facts), matched.maybe().holds(facts));
     let vague = effect == RuleEffect::Deny && maybe && !surely;
     let own = match effect {
         RuleEffect::Permit => surely,
@@ -341,7 +341,7 @@ fn of_children(lens: &Lens, rule: &Rule, above: Inherited, vague: bool, facts: &
 
 fn value(lens: &Lens, rule: &Rule, above: Inherited, vague: bool, facts: &Facts) -> Option<RuleEffect> {
     let matched = lens.matches(rule, rule.effect, above);
-    let (surely, maybe) = (matched.surely.holds(facts), matched.maybe.holds(facts));
+    let (surely, maybe) = (matched.surely.holds(facts), matched.maybe().holds(facts));
     let (applies, vague) = match rule.effect {
         RuleEffect::Permit => (surely && !vague, vague),
         RuleEffect::Deny => (maybe, vague || !surely),
