@@ -18,6 +18,7 @@ use handoff::fhir::interaction::Interaction;
 use handoff::fhir::{Instant, Resource};
 use handoff::gateway::{self, Asked, Change, Error, Request, enroll, sign_in};
 use handoff::partner::{Client, Kind, Mode, Partner};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, On, TestGateway, key, postgres};
@@ -83,11 +84,11 @@ async fn play(on: On, cases: Vec<Value>) -> usize {
             }
         }
     }
-    println!("{played} cases were played over HTTP on {on:?}, of which {faults} are known not to hold: {FAULTS:?}");
+    eprintln!("{played} cases were played over HTTP on {on:?}, of which {faults} are known not to hold: {FAULTS:?}");
     for (why, ids) in &left_out {
-        println!("{} not played, {why}: {}", ids.len(), ids.join(" "));
+        eprintln!("{} not played, {why}: {}", ids.len(), ids.join(" "));
     }
-    println!("resources left out, whose types have no definition here: {kinds_left_out:?}");
+    eprintln!("resources left out, whose types have no definition here: {kinds_left_out:?}");
     assert!(wrong.is_empty(), "{} of {played} are not as the case says:\n{}", wrong.len(), wrong.join("\n"));
     played
 }
@@ -105,6 +106,9 @@ enum Trouble {
     Wrong(String),
 }
 
+/// Takes something out of a case that cannot be said.
+type Step = fn(&mut Value);
+
 /// The case in the words of the API; or why there are none for it.
 fn playable(case: &Value, kinds_left_out: &mut BTreeMap<String, usize>) -> Result<Value, String> {
     if !case["request"]["emergency"].is_null() {
@@ -116,8 +120,8 @@ fn playable(case: &Value, kinds_left_out: &mut BTreeMap<String, usize>) -> Resul
     if case["request"]["purpose"].as_array().is_none_or(Vec::is_empty) {
         return Err("a token always has a purpose".into());
     }
-    if case["request"]["action"] != "access" {
-        return Err("a read is `access`: other actions are not asked for by id".into());
+    if !matches!(case["request"]["action"].as_str(), Some("access" | "disclose")) {
+        return Err("a read is `access`, an export `disclose`: other actions change something".into());
     }
     let mut said = case.clone();
     let served: Vec<String> = handoff::profile::Profiles::bundled().kinds().to_vec();
@@ -140,7 +144,7 @@ fn playable(case: &Value, kinds_left_out: &mut BTreeMap<String, usize>) -> Resul
     }
     holds(&said).map_err(|said| format!("it does not hold offline: {said}"))?;
 
-    let steps: [(&str, fn(&mut Value)); 5] = [
+    let steps: [(&str, Step); 5] = [
         ("a caller is an organization: its practitioner and roles are not known over HTTP", without_practitioner),
         ("a partner has no identifiers here", partners),
         ("a record of another one's own is not read by it", other_origin),
@@ -420,9 +424,20 @@ async fn asked(gw: &TestGateway, case: &Value, recipient: &str) -> Result<(), Tr
     let bearer = format!("Bearer {token}");
     let stranger = gw.stranger();
     let get = async |path: &str| -> Answer {
-        stranger.send(reqwest::Method::GET, path, &[("authorization", bearer.as_str())], None).await
+        stranger.send(Method::GET, path, &[("authorization", bearer.as_str())], None).await
     };
     let wanted: BTreeSet<String> = case["expect"]["visible"].as_array().unwrap().iter().map(text).collect();
+    if case["request"]["action"] == "disclose" {
+        let patient = case["request"]["patient"].as_str().unwrap_or("");
+        let all = exported(gw, &bearer, patient).await;
+        let asked_for: BTreeSet<String> = case["resources"].as_array().unwrap().iter().map(key).collect();
+        let got: BTreeSet<String> = all.intersection(&asked_for).cloned().collect();
+        return if got == wanted {
+            Ok(())
+        } else {
+            Err(Trouble::Wrong(format!("exported {got:?}, expected {wanted:?}")))
+        };
+    }
     let mut labels = BTreeSet::new();
     let (mut read, mut found) = (BTreeSet::new(), BTreeSet::new());
     let mut searches = BTreeSet::new();
@@ -463,6 +478,21 @@ async fn asked(gw: &TestGateway, case: &Value, recipient: &str) -> Result<(), Tr
         return Err(Trouble::Wrong(format!("no label {missing} on what was read: {labels:?}")));
     }
     because(gw, case).await
+}
+
+/// What an export of one person's record holds: an export is a disclosure (rules.md 23).
+async fn exported(gw: &TestGateway, bearer: &str, patient: &str) -> BTreeSet<String> {
+    let headers = [("authorization", bearer), ("prefer", "respond-async")];
+    let path = format!("/fhir/Patient/$export?patient={patient}");
+    let begun = gw.stranger().send(Method::GET, &path, &headers, None).await.is(202);
+    while gw.export_due().await > 0 {}
+    let done = gw.stranger().send(Method::GET, begun.header("content-location"), &headers[..1], None).await.is(200);
+    let mut found = BTreeSet::new();
+    for file in done.body["output"].as_array().unwrap() {
+        let lines = gw.stranger().send(Method::GET, file["url"].as_str().unwrap(), &headers[..1], None).await.is(200);
+        found.extend(lines.text.lines().map(|line| key(&serde_json::from_str(line).unwrap())));
+    }
+    found
 }
 
 /// The log names the rules that the case says decided.
