@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::audit::{Disclosure, Refusal};
 use crate::auth::Caller;
-use crate::consent::{Action, PSEUDONYM, Released};
+use crate::consent::{Action, Decision, PSEUDONYM, Released};
 use crate::fhir::{Instant, Reference, Resource};
 use crate::store::{Delivery, DeliveryState, Stored};
 
@@ -83,10 +83,8 @@ async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Op
         let url = format!("Task?identifier={base}/Task|{}", delivery.task);
         entries.push(json!({"request": {"method": "DELETE", "url": url}}));
     } else {
-        for stored in reached(ctx, &delivery.task).await? {
-            let Some(resource) = stored.resource() else { continue };
+        for Met { stored, resource, decision } in reached(ctx, &asking, &delivery.task).await? {
             let (key, version) = (resource.key(), resource.version());
-            let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, &asking, &resource);
             let said = Some(record::said(&decision));
             let (party, patient) = (stored.origin.clone(), stored.patient.clone());
             let left = leave.show(stored, Some((decision.clone(), resource))).await?;
@@ -129,8 +127,16 @@ async fn pack(ctx: &Context, request: &Request, delivery: Delivery) -> Result<Op
     Ok(Some(Parcel { delivery, endpoint, body: bundle.to_string().into_bytes() }))
 }
 
-/// A Task and what it reaches of its person, the Task last. For decisions: each is judged before it goes.
-async fn reached(ctx: &Context, task: &str) -> Result<Vec<Stored>, Error> {
+/// A resource on the way from a Task, and whether it may go.
+struct Met {
+    stored: Stored,
+    resource: Resource,
+    decision: Decision,
+}
+
+/// A Task and what it reaches of its person, the Task last, each decided. What is denied leads nowhere: what it alone
+/// points at would tell that it is there.
+async fn reached(ctx: &Context, asking: &Asking, task: &str) -> Result<Vec<Met>, Error> {
     let (mut found, mut known) = (Vec::new(), BTreeSet::new());
     let mut next = vec![("Task".to_string(), task.to_string())];
     for _ in 0..=HOPS {
@@ -138,19 +144,17 @@ async fn reached(ctx: &Context, task: &str) -> Result<Vec<Stored>, Error> {
             if !known.insert(format!("{kind}/{id}")) || person::is_directory(&kind) || person::is_control(&kind) {
                 continue;
             }
-            let Some(stored) = ctx.store.for_decision(&kind, &id).await?.filter(|stored| !stored.deleted) else {
+            let stored = ctx.store.for_decision(&kind, &id).await?.filter(|stored| !stored.deleted);
+            let Some((stored, resource)) = stored.and_then(|stored| stored.resource().map(|it| (stored, it))) else {
                 continue;
             };
-            if let Some(resource) = stored.resource() {
+            let decision = grounds::grounds_for(ctx, &resource).await?.decide(ctx, asking, &resource);
+            if decision.permits() {
                 let references = crate::consent::references(resource.root());
-                next.extend(
-                    references
-                        .iter()
-                        .filter_map(|key| key.split_once('/'))
-                        .map(|(kind, id)| (kind.to_string(), id.to_string())),
-                );
+                let split = references.iter().filter_map(|key| key.split_once('/'));
+                next.extend(split.map(|(kind, id)| (kind.to_string(), id.to_string())));
             }
-            found.push(stored);
+            found.push(Met { stored, resource, decision });
         }
     }
     found.reverse();

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::audit::{Disclosure, Record, Refusal};
 use crate::consent::{Action, Decision};
 use crate::fhir::{Instant, Issue, Resource};
-use crate::partner::{Mode, Partner};
+use crate::partner::{Kind, Mode, Partner};
 use crate::store::{Delivery, DeliveryState, Fault, Referral, ReferralState, Stored, Tx};
 
 use super::record::Request;
@@ -82,10 +82,10 @@ impl Desk<'_> {
     async fn owner(&self, tx: &mut Tx, task: &Resource) -> Result<Option<String>, Fault> {
         let role = task.root().reference("owner").and_then(|owner| owner.id_of("PractitionerRole"));
         let role = match role {
-            Some(id) => tx.current("PractitionerRole", id).await?.and_then(|stored| stored.resource()),
+            Some(id) => tx.current("PractitionerRole", id).await?,
             None => None,
         };
-        Ok(owner_with(task, role.as_ref()))
+        Ok(owner_with(task, employer(self.partners, task, role)))
     }
 
     /// What follows when something has changed that decides about a person: referrals are judged again, and what is
@@ -303,16 +303,24 @@ pub fn unhold(task: &mut Resource) {
 pub async fn owner(ctx: &Context, task: &Resource) -> Result<Option<String>, Fault> {
     let Some(reference) = task.root().reference("owner") else { return Ok(None) };
     let role = match reference.id_of("PractitionerRole") {
-        Some(id) => ctx.store.for_decision("PractitionerRole", id).await?.and_then(|stored| stored.resource()),
+        Some(id) => ctx.store.for_decision("PractitionerRole", id).await?,
         None => None,
     };
-    Ok(owner_with(task, role.as_ref()))
+    Ok(owner_with(task, employer(&ctx.partners().await?, task, role)))
 }
 
-/// The same, with the PractitionerRole already at hand; what is no partner is named as it was sent.
-fn owner_with(task: &Resource, role: Option<&Resource>) -> Option<String> {
+/// Who employs the PractitionerRole that a Task names. Who works at a victim service is nobody else's to find out
+/// (rules.md 2): to a Task of another origin such a role is as if it were not.
+fn employer(partners: &[Partner], task: &Resource, role: Option<Stored>) -> Option<String> {
+    let role = role?;
+    let masked = partners.iter().any(|one| one.id == role.origin && one.kind == Kind::VictimService);
+    let own = task.source() == Some(format!("Organization/{}", role.origin).as_str());
+    if masked && !own { None } else { place::organization(&role.resource()?, "organization") }
+}
+
+/// The partner that owns a Task, with the employer of its PractitionerRole; what is no partner is named as it was sent.
+fn owner_with(task: &Resource, employer: Option<String>) -> Option<String> {
     let reference = task.root().reference("owner")?;
-    let employer = role.and_then(|role| place::organization(role, "organization"));
     Some(employer.or_else(|| reference.id_of("Organization").map(str::to_string)).unwrap_or_else(|| reference.key()))
 }
 

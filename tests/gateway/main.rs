@@ -7,6 +7,7 @@ mod bad_bundles;
 mod bad_input;
 mod bundles;
 mod capability;
+mod cases;
 mod chains;
 mod clinical;
 mod conditional;

@@ -218,6 +218,12 @@ impl Pair {
             .collect()
     }
 
+    /// What both say, not held to be the same.
+    pub async fn both(&self, path: &str) -> [Answer; 2] {
+        let (full, empty) = join(self.full.get(path), self.empty.get(path)).await;
+        [full, empty]
+    }
+
     /// Each world's own answer, for what names an address that the server drew.
     pub async fn each(&self, method: Method, paths: [&str; 2], headers: &[(&str, &str)]) -> [Answer; 2] {
         let full = self.full.send(method.clone(), paths[0], headers, None).await;
