@@ -141,8 +141,12 @@ impl Directives {
     }
 
     /// For one of `all`, by its place: those that replace it once they are in force.
-    pub(super) fn successors_of(&self, place: usize) -> &[usize] {
-        self.successors.get(place).map_or(&[], Vec::as_slice)
+    pub(super) fn successors_of(&self, place: usize) -> Vec<usize> {
+        let recorded_at = |place: usize| self.latest.get(place).map(|directive| directive.recorded_at);
+        let later = |next: &usize| recorded_at(*next) > recorded_at(place);
+        let restating = self.series.iter().filter(|series| series.contains(&place)).flatten().copied().filter(later);
+        let revising = self.revised.iter().filter(|(old, _)| *old == place).map(|(_, new)| *new);
+        revising.chain(restating).collect()
     }
 
     pub(super) fn has_been_in_force(&self, directive: &Directive, world: &World, clock: &Clock) -> bool {

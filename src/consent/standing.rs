@@ -35,8 +35,8 @@ impl Directives {
         let in_force: Vec<bool> = self.all().iter().map(|own| self.has_been_in_force(own, world, &clock)).collect();
         let standing = |(place, directive): (usize, &'_ Directive)| {
             let bounds = bounds(directive, &clock);
-            let next = self.successors_of(place).iter().filter(|next| in_force[**next]);
-            let replaced_by: Vec<String> = next.map(|next| self.all()[*next].key().to_string()).collect();
+            let next = self.successors_of(place).into_iter().filter(|next| in_force[*next]);
+            let replaced_by: Vec<String> = next.map(|next| self.all()[next].key().to_string()).collect();
             let mut reasons = Vec::new();
             for (holds, reason) in [
                 (!directive.is_active, "not-active"),

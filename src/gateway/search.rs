@@ -9,7 +9,7 @@ use crate::fhir::Issue;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::search::{Query, SortKey, query};
 use crate::fhir::view::View;
-use crate::store::{After, Fault, Page, Stored};
+use crate::store::{After, Page, Stored};
 
 use super::grounds::Grounds;
 use super::leave::{Leave, Leaving};

@@ -140,6 +140,7 @@ async fn enrol(ctx: &Context, id: &str, kind: Kind) {
     let partner = Partner { id: id.into(), name, kind, mode, endpoint: None, regimes: vec![], part_of: None };
     enroll::partner(ctx, &partner).await.unwrap();
     let client = Client {
+        btg: false,
         id: id.into(),
         partner: id.into(),
         scope: "system/*.cruds".into(),

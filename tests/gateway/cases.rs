@@ -411,6 +411,7 @@ async fn bring(gw: &TestGateway, origin: &str, resource: &Value) -> Result<(), T
 async fn asked(gw: &TestGateway, case: &Value, recipient: &str) -> Result<(), Trouble> {
     let purposes: Vec<String> = case["request"]["purpose"].as_array().unwrap().iter().map(text).collect();
     let client = Client {
+        btg: false,
         id: format!("{recipient}-asks"),
         partner: recipient.to_string(),
         scope: "system/*.rs".into(),
@@ -505,6 +506,7 @@ async fn because(gw: &TestGateway, case: &Value) -> Result<(), Trouble> {
     let source = text(&case["resources"][0]["meta"]["source"]);
     let origin = source.split('#').next().unwrap().trim_start_matches("Organization/").to_string();
     let client = Client {
+        btg: false,
         id: format!("{origin}-looks"),
         partner: origin,
         scope: "system/AuditEvent.rs".into(),

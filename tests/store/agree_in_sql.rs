@@ -78,9 +78,9 @@ fn reaches(posed: &Posed, case: &Value) -> Option<Vec<Reach>> {
     each.collect()
 }
 
-/// Whether SQL carries these conditions. The one place to drop when it carries them all.
+/// Whether SQL carries these conditions: not who wrote something, where a Provenance alone says so.
 fn is_carried(people: &[(String, Condition)]) -> bool {
-    people.iter().all(|(_, condition)| condition.is_plain())
+    !people.iter().any(|(_, condition)| condition.asks_for_authors())
 }
 
 async fn put(ex: &Exchange, case: &Value) {
@@ -99,6 +99,7 @@ async fn put(ex: &Exchange, case: &Value) {
             patients,
             rank: facts.rank().map_or(-1, i64::from),
             labels: facts.labels().iter().cloned().collect(),
+            facts: facts.columns(),
             entries: extract::entries(&ex.params, &resource, &Zone::utc()),
         };
         let valid = ex.profiles.check(resource, &[]).expect("a story is valid R4");

@@ -99,7 +99,7 @@ fn whatever_is_sent_is_read_and_decided() {
         }
         for consent in case["consents"].as_array().unwrap() {
             let consent = Resource::from_value(consent.clone()).unwrap();
-            let _ = (Directive::problems(&consent), Directive::read(&consent));
+            let _ = (Directive::problems(&consent, &handoff::consent::Regimes::bundled()), Directive::read(&consent));
         }
         assert!(began.elapsed() < Duration::from_secs(5), "story {seed}");
     }

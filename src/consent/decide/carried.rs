@@ -32,6 +32,7 @@ impl Decision {
             purposes: purposes.unwrap_or_default(),
             obligations: decided.iter().flat_map(|decision| decision.obligations.clone()).collect::<BTreeSet<String>>(),
             reasons,
+            withheld: Vec::new(),
         }
     }
 }
