@@ -284,13 +284,11 @@ pub fn judge(caller: &Caller, one: &mut Planned) {
             }
         }
     }
-    if one.kind == "Task" {
-        if !one.roles.requester {
-            let (version, updated_at) = (resource.version(), resource.updated_at());
-            resource = transition::applied(stored.clone(), &resource);
-            let updated_at = updated_at.unwrap_or(crate::fhir::Instant(0));
-            resource.stamp(&one.id, version, updated_at, &format!("Organization/{}", one.origin));
-        }
+    if one.kind == "Task" && !one.roles.requester {
+        let (version, updated_at) = (resource.version(), resource.updated_at());
+        resource = transition::applied(stored.clone(), &resource);
+        let updated_at = updated_at.unwrap_or(crate::fhir::Instant(0));
+        resource.stamp(&one.id, version, updated_at, &format!("Organization/{}", one.origin));
     }
     if !origin && person::patients(&resource) != person::patients(stored) {
         let text =

@@ -143,7 +143,11 @@ async fn a_client_of_a_victim_service_is_a_pseudonym_to_everybody_else(on: On) {
                 "{query}"
             );
         }
-        assert_eq!(actor.get("/fhir/Patient?gender=female").await.is(200).keys(), [eve.clone()], "what is shown finds");
+        assert_eq!(
+            actor.get("/fhir/Patient?gender=female").await.is(200).keys(),
+            std::slice::from_ref(&eve),
+            "what is shown finds"
+        );
         let others = if names.len() == 1 { 0 } else { 1 };
         assert_eq!(
             names.iter().collect::<std::collections::BTreeSet<_>>().len(),
@@ -152,7 +156,7 @@ async fn a_client_of_a_victim_service_is_a_pseudonym_to_everybody_else(on: On) {
         );
     }
     let own = shelter.get("/fhir/Patient?name=Evers").await.is(200);
-    assert_eq!(own.keys(), [eve.clone()]);
+    assert_eq!(own.keys(), std::slice::from_ref(&eve));
     assert!(own.text.contains("EV-77") && !own.text.contains("pseudonym"));
     // Whoever is not named does not know that there is anybody.
     let food = gw.system("corner-food-bank").await;
