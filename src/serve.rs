@@ -128,7 +128,7 @@ async fn relabel(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
     let mut begun = false;
     loop {
         let request = Request { id: ctx.ids.in_bucket(0, ctx.now()) };
-        let step = gateway::relabel(&ctx, &request).await;
+        let step = gateway::relabel(&ctx, &request, gateway::RELABELLED_TOGETHER).await;
         let is_done = match &step {
             Ok(Some(state)) => state.done,
             Ok(None) => true,

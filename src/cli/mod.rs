@@ -5,6 +5,7 @@ mod decide;
 mod demo;
 mod enrol;
 mod import;
+mod labels;
 mod log;
 mod profiles;
 mod serve;
@@ -56,6 +57,9 @@ enum Command {
     /// Definitions: what is bundled, and packages to add.
     #[command(subcommand)]
     Profiles(profiles::ProfilesCommand),
+    /// Labels: the lists by which resources are labelled when they are written.
+    #[command(subcommand)]
+    Labels(labels::LabelsCommand),
     /// The consent log.
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -127,6 +131,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
         Command::Validate(validate) => validate.run(),
         Command::Decide(decide) => decide.run(),
         Command::Profiles(profiles) => profiles.run().await,
+        Command::Labels(labels) => labels.run().await,
         Command::Log(log) => log.run().await,
         Command::Import(import) => import.run().await,
     }

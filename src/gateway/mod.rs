@@ -57,7 +57,7 @@ pub use read::{Seen, Version, read, vread};
 pub use record::Request;
 pub use referral::recheck;
 pub use reindex::reindex;
-pub use relabel::{Relabelled, relabel};
+pub use relabel::{RELABELLED_TOGETHER, Relabelled, relabel};
 pub use search::{Found, Row, Scope, Search, search};
 pub use sequence::{Checkpoint, Verdict, number, verify};
 pub use submit::{Asked, Change, Done, Written, submit};

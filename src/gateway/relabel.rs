@@ -24,8 +24,8 @@ use super::record::{self, Request};
 use super::referral::Desk;
 use super::{Context, Error, person, place};
 
-/// Resources of one step.
-const TOGETHER: usize = 100;
+/// Resources of one step, so that other writers need not wait for long.
+pub const RELABELLED_TOGETHER: usize = 100;
 /// How long writes that began with the lists of before may take: those of other nodes, which know a change within a
 /// second.
 const SETTLED_MILLIS: i64 = 2_000;
@@ -51,11 +51,11 @@ struct Change {
     valid: Valid,
 }
 
-/// One step. `None`: the lists changed just now, and writes that began before may still be under way.
+/// One step of that many resources. `None`: the lists changed just now, and writes that began before may still be under way.
 ///
 /// # Errors
 /// What the database said; then the step was not taken.
-pub async fn relabel(ctx: &Context, request: &Request) -> Result<Option<Relabelled>, Error> {
+pub async fn relabel(ctx: &Context, request: &Request, together: usize) -> Result<Option<Relabelled>, Error> {
     let (current, partners) = (ctx.shelf.current(ctx).await?, ctx.partners().await?);
     let stamp = stamp(&current, &partners);
     let state = ctx.store.document("labels-state", "relabel").await?;
@@ -71,8 +71,8 @@ pub async fn relabel(ctx: &Context, request: &Request) -> Result<Option<Relabell
     if state.done || !ctx.config.labels.classify {
         return Ok(Some(Relabelled { done: true, ..state }));
     }
-    let rows = ctx.store.walk(state.after.as_ref(), TOGETHER).await?;
-    state.done = rows.len() < TOGETHER;
+    let rows = ctx.store.walk(state.after.as_ref(), together).await?;
+    state.done = rows.len() < together;
     state.after = rows.last().map(Stored::spot).or(state.after);
     let mut changes = Vec::new();
     for stored in rows.into_iter().filter(|stored| !stored.deleted && is_labelled(&stored.kind)) {

@@ -20,6 +20,7 @@ mod formats;
 mod harness;
 mod held;
 mod history;
+mod labels;
 mod log;
 mod origin;
 mod patch;
