@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{Disclosure, Record};
 use crate::auth::Caller;
 use crate::consent::label;
-use crate::fhir::Resource;
+use crate::fhir::{Outcome, Resource};
 use crate::partner::Partner;
 use crate::profile::Valid;
 use crate::store::{Spot, Stored, Tx};
@@ -77,9 +77,9 @@ pub async fn relabel(ctx: &Context, request: &Request, together: usize) -> Resul
     let mut changes = Vec::new();
     for stored in rows.into_iter().filter(|stored| !stored.deleted && is_labelled(&stored.kind)) {
         state.seen += 1;
-        match changed(ctx, &current, &partners, stored) {
-            Ok(change) => changes.extend(change),
-            Err(stored) => {
+        match changed(ctx, &current, &partners, &stored) {
+            Ok(valid) => changes.extend(valid.map(|valid| Change { stored, valid })),
+            Err(_) => {
                 tracing::warn!(resource = %format!("{}/{}", stored.kind, stored.id), "could not be labelled again");
                 state.unfit += 1;
             }
@@ -100,19 +100,16 @@ fn stamp(current: &Current, partners: &[Partner]) -> String {
     hash(&[&current.stamp, &bound.join("\n")])
 }
 
-/// The next version of a resource whose labels change; as an error, one that may not be stored as it is.
-fn changed(ctx: &Context, current: &Current, partners: &[Partner], stored: Stored) -> Result<Option<Change>, Stored> {
-    let Some(mut resource) = stored.resource() else { return Err(stored) };
+/// The next version of a resource whose labels change; as an error, what keeps one from being stored as it is.
+fn changed(ctx: &Context, current: &Current, partners: &[Partner], stored: &Stored) -> Result<Option<Valid>, Outcome> {
+    let Some(mut resource) = stored.resource() else { return Err(Outcome::default()) };
     let before = resource.clone();
     if !label(&mut resource, Some(&before), &current.lists, regimes(partners, &stored.origin)).is_changed {
         return Ok(None);
     }
     let updated_at = ctx.now().max(stored.updated_at.plus_millis(1));
     resource.stamp(&stored.id, stored.version + 1, updated_at, &format!("Organization/{}", stored.origin));
-    match ctx.profiles.check(resource, &[]) {
-        Ok(valid) => Ok(Some(Change { stored, valid })),
-        Err(_) => Err(stored),
-    }
+    ctx.profiles.check(resource, &[]).map(Some)
 }
 
 async fn write(
