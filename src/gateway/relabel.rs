@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{Disclosure, Record};
 use crate::auth::Caller;
 use crate::consent::label;
-use crate::fhir::Resource;
+use crate::fhir::{Outcome, Resource};
 use crate::partner::Partner;
 use crate::profile::Valid;
 use crate::store::{Spot, Stored, Tx};
@@ -24,8 +24,8 @@ use super::record::{self, Request};
 use super::referral::Desk;
 use super::{Context, Error, person, place};
 
-/// Resources of one step.
-const TOGETHER: usize = 100;
+/// Resources of one step, so that other writers need not wait for long.
+pub const RELABELLED_TOGETHER: usize = 100;
 /// How long writes that began with the lists of before may take: those of other nodes, which know a change within a
 /// second.
 const SETTLED_MILLIS: i64 = 2_000;
@@ -51,11 +51,11 @@ struct Change {
     valid: Valid,
 }
 
-/// One step. `None`: the lists changed just now, and writes that began before may still be under way.
+/// One step of that many resources. `None`: the lists changed just now, and writes that began before may still be under way.
 ///
 /// # Errors
 /// What the database said; then the step was not taken.
-pub async fn relabel(ctx: &Context, request: &Request) -> Result<Option<Relabelled>, Error> {
+pub async fn relabel(ctx: &Context, request: &Request, together: usize) -> Result<Option<Relabelled>, Error> {
     let (current, partners) = (ctx.shelf.current(ctx).await?, ctx.partners().await?);
     let stamp = stamp(&current, &partners);
     let state = ctx.store.document("labels-state", "relabel").await?;
@@ -71,15 +71,15 @@ pub async fn relabel(ctx: &Context, request: &Request) -> Result<Option<Relabell
     if state.done || !ctx.config.labels.classify {
         return Ok(Some(Relabelled { done: true, ..state }));
     }
-    let rows = ctx.store.walk(state.after.as_ref(), TOGETHER).await?;
-    state.done = rows.len() < TOGETHER;
+    let rows = ctx.store.walk(state.after.as_ref(), together).await?;
+    state.done = rows.len() < together;
     state.after = rows.last().map(Stored::spot).or(state.after);
     let mut changes = Vec::new();
     for stored in rows.into_iter().filter(|stored| !stored.deleted && is_labelled(&stored.kind)) {
         state.seen += 1;
-        match changed(ctx, &current, &partners, stored) {
-            Ok(change) => changes.extend(change),
-            Err(stored) => {
+        match changed(ctx, &current, &partners, &stored) {
+            Ok(valid) => changes.extend(valid.map(|valid| Change { stored, valid })),
+            Err(_) => {
                 tracing::warn!(resource = %format!("{}/{}", stored.kind, stored.id), "could not be labelled again");
                 state.unfit += 1;
             }
@@ -100,19 +100,16 @@ fn stamp(current: &Current, partners: &[Partner]) -> String {
     hash(&[&current.stamp, &bound.join("\n")])
 }
 
-/// The next version of a resource whose labels change; as an error, one that may not be stored as it is.
-fn changed(ctx: &Context, current: &Current, partners: &[Partner], stored: Stored) -> Result<Option<Change>, Stored> {
-    let Some(mut resource) = stored.resource() else { return Err(stored) };
+/// The next version of a resource whose labels change; as an error, what keeps one from being stored as it is.
+fn changed(ctx: &Context, current: &Current, partners: &[Partner], stored: &Stored) -> Result<Option<Valid>, Outcome> {
+    let Some(mut resource) = stored.resource() else { return Err(Outcome::default()) };
     let before = resource.clone();
     if !label(&mut resource, Some(&before), &current.lists, regimes(partners, &stored.origin)).is_changed {
         return Ok(None);
     }
     let updated_at = ctx.now().max(stored.updated_at.plus_millis(1));
     resource.stamp(&stored.id, stored.version + 1, updated_at, &format!("Organization/{}", stored.origin));
-    match ctx.profiles.check(resource, &[]) {
-        Ok(valid) => Ok(Some(Change { stored, valid })),
-        Err(_) => Err(stored),
-    }
+    ctx.profiles.check(resource, &[]).map(Some)
 }
 
 async fn write(

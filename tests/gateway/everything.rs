@@ -155,7 +155,7 @@ async fn meta_is_read_by_who_sees_and_changed_by_who_brought_it(on: On) {
     county.get(&path("$meta")).await.is(404);
     clinic.creates(&permit(&ana, COUNTY, json!({}))).await;
     let tag = json!({"system": "https://x.example/tag", "code": "a"});
-    let label = json!({"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "N"});
+    let label = json!({"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"});
     let added = clinic.post(&path("$meta-add"), &meta(json!({"tag": [tag], "security": [label]}))).await.is(200);
     assert_eq!(added.body["parameter"][0]["valueMeta"]["versionId"], "2", "{}", added.text);
     for actor in [&clinic, &county] {

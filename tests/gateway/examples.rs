@@ -31,7 +31,7 @@ fn examples() -> Vec<(String, String)> {
     found
 }
 
-/// What a read answers, without what the server sets.
+/// What a read answers, without what the server sets: of labels, those that no user selected.
 fn plain(mut resource: Value, sent: &Value) -> Value {
     let meta = resource["meta"].as_object_mut().unwrap();
     for name in ["versionId", "lastUpdated", "source"] {
@@ -39,6 +39,12 @@ fn plain(mut resource: Value, sent: &Value) -> Value {
             Some(value) => meta.insert(name.to_string(), value.clone()),
             None => meta.shift_remove(name),
         };
+    }
+    if let Some(Value::Array(labels)) = meta.get_mut("security") {
+        labels.retain(|label| label["userSelected"] != false);
+    }
+    if meta.get("security").is_some_and(|labels| labels.as_array().is_some_and(Vec::is_empty)) {
+        meta.shift_remove("security");
     }
     if meta.is_empty() {
         resource.as_object_mut().unwrap().shift_remove("meta");

@@ -26,6 +26,7 @@ mod grants;
 mod harness;
 mod held;
 mod history;
+mod labels;
 mod log;
 mod origin;
 mod patch;
