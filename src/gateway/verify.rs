@@ -74,7 +74,7 @@ pub async fn verify(ctx: &Context, caller: &Caller, request: &Request, id: &str)
     if caller.is_operator() {
         tx.drop_work(stored.bucket, &said.about, &[worklist::UNENFORCEABLE, worklist::EXPIRING]).await?;
     }
-    deed::witness(ctx, &mut tx, caller, stored, stored.version, "verify", None, now).await?;
+    deed::witness(ctx, &mut tx, caller, stored, stored.version, ("verify", None), now).await?;
     let open = tx.open_referrals(bucket, &patient).await?;
     desk.reconsider(&mut tx, open, &mut record).await?;
     tx.record(&record::row(&record, Some(stored.bucket))).await?;
