@@ -35,8 +35,7 @@ pub async fn witness(
     caller: &Caller,
     consent: &Stored,
     version: i64,
-    deed: &'static str,
-    reason: Option<&str>,
+    (deed, reason): (&'static str, Option<&str>),
     at: Instant,
 ) -> Result<(), Error> {
     let origin = if caller.is_operator() { OPERATOR } else { caller.partner() };

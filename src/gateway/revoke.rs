@@ -161,7 +161,7 @@ async fn once(
         return Err(super::submit::lost_race("Consent", &stored.id));
     }
     worklist::file(ctx, &mut tx, &partners, (stored.bucket, &stored.origin), valid.resource()).await?;
-    deed::witness(ctx, &mut tx, caller, stored, stored.version + 1, "revoke", reason, at).await?;
+    deed::witness(ctx, &mut tx, caller, stored, stored.version + 1, ("revoke", reason), at).await?;
     for (home, patient) in homes {
         desk.turned(&mut tx, home, &patient, &mut record).await?;
     }

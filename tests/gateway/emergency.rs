@@ -60,7 +60,7 @@ async fn a_declaration_opens_one_person_for_fifteen_minutes(on: On) {
 
     under(&doctor, &id, &hidden).await.is(200);
     let found = under(&doctor, &id, &format!("Goal?patient={patient}")).await.is(200);
-    assert_eq!(found.keys(), [hidden.clone()]);
+    assert_eq!(found.keys(), std::slice::from_ref(&hidden));
     let all = under(&doctor, &id, &format!("{patient}/$everything")).await.is(200);
     assert!(all.text.contains(&hidden), "{}", all.text);
     doctor.get(&format!("/fhir/{hidden}")).await.is(404);
