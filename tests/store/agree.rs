@@ -169,6 +169,9 @@ fn oracle_decide_and_condition_give_one_answer() {
             scope.spawn(move || {
                 let mut told: BTreeMap<(&'static str, Option<Said>), u64> = BTreeMap::new();
                 for seed in (from..from + count).filter(|seed| seed % threads == thread) {
+                    if seed > from && (seed - from).is_multiple_of(10_000) {
+                        eprintln!("{} stories, all alike so far", seed - from);
+                    }
                     let case = story(seed, "");
                     if let Some(said) = difference(&case) {
                         panic!("story {seed}\n{}\n{said}", serde_json::to_string_pretty(&case).unwrap());
