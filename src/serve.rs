@@ -141,30 +141,12 @@ async fn grant(ctx: &Context) -> Duration {
 }
 
 /// Labels what is stored again, when the lists have changed.
-<<<<<<< HEAD
 async fn relabel(ctx: &Context) -> Duration {
     let request = Request { id: ctx.ids.in_bucket(0, ctx.now()) };
-    match gateway::relabel(ctx, &request).await {
+    match gateway::relabel(ctx, &request, gateway::RELABELLED_TOGETHER).await {
         Ok(Some(state)) if !state.done => Duration::ZERO,
         Ok(Some(state)) => {
             if state.changed > 0 {
-=======
-async fn relabel(ctx: Arc<Context>, mut stop: watch::Receiver<bool>) {
-    let mut begun = false;
-    loop {
-        let request = Request { id: ctx.ids.in_bucket(0, ctx.now()) };
-        let step = gateway::relabel(&ctx, &request, gateway::RELABELLED_TOGETHER).await;
-        let is_done = match &step {
-            Ok(Some(state)) => state.done,
-            Ok(None) => true,
-            Err(error) => {
-                tracing::warn!(?error, "labels were not set again this time");
-                true
-            }
-        };
-        if let Ok(Some(state)) = &step {
-            if is_done && begun {
->>>>>>> 41eacd6175113c30bee3b457490ad7298516825e
                 let (seen, changed, unfit) = (state.seen, state.changed, state.unfit);
                 tracing::info!(seen, changed, unfit, lists = %state.version, "labels were set again");
             }

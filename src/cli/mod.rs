@@ -58,15 +58,12 @@ enum Command {
     /// Definitions: what is bundled, and packages to add.
     #[command(subcommand)]
     Profiles(profiles::ProfilesCommand),
-<<<<<<< HEAD
     /// Law as data: what is in force, and documents to lay over it.
     #[command(subcommand)]
     Regimes(regimes::RegimesCommand),
-=======
     /// Labels: the lists by which resources are labelled when they are written.
     #[command(subcommand)]
     Labels(labels::LabelsCommand),
->>>>>>> 41eacd6175113c30bee3b457490ad7298516825e
     /// The consent log.
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -138,11 +135,8 @@ async fn dispatch(command: Command) -> Result<ExitCode, String> {
         Command::Validate(validate) => validate.run(),
         Command::Decide(decide) => decide.run(),
         Command::Profiles(profiles) => profiles.run().await,
-<<<<<<< HEAD
         Command::Regimes(regimes) => regimes.run().await,
-=======
         Command::Labels(labels) => labels.run().await,
->>>>>>> 41eacd6175113c30bee3b457490ad7298516825e
         Command::Log(log) => log.run().await,
         Command::Import(import) => import.run().await,
     }

@@ -118,8 +118,14 @@ impl Residuals {
     }
 }
 
-/// The decisions of everyone whom a resource names, as one (R11). Nobody's is no permit.
-pub fn combined(facts: &Facts, mut found: Vec<Decision>) -> Decision {
+/// What everyone whom a resource names decides about it and its parts (R11), by the residual of each. Nobody permits
+/// nothing.
+pub fn decide_by_all(residuals: &[&Residual], facts: &Facts) -> Decision {
+    let whole = |facts: &Facts| combined(facts, residuals.iter().map(|residual| residual.decide(facts)).collect());
+    parts::judged(whole(facts), facts, whole)
+}
+
+fn combined(facts: &Facts, mut found: Vec<Decision>) -> Decision {
     match found.len() {
         0 => Decision::withheld(facts, false, vec![Reason::policy(Effect::Deny, "R11", "unknown")]),
         1 => found.swap_remove(0),

@@ -42,14 +42,20 @@ enum OwnTime {
 
 impl Facts {
     pub fn of(resource: &Resource, world: &World) -> Facts {
+        Facts::known_to(resource, [world])
+    }
+
+    /// As the records of several people know it: who wrote it may be said in one of them alone.
+    pub fn known_to<'w>(resource: &Resource, worlds: impl IntoIterator<Item = &'w World>) -> Facts {
         let root = resource.root();
         let authors = authors(root);
         let mut names: BTreeSet<String> = authors.iter().filter_map(|who| followed(*who)).collect();
         let unnamed_author = names.len() < authors.len();
-        names.extend(world.authors_by_provenance(&resource.key()));
+        let key = resource.key();
+        names.extend(worlds.into_iter().flat_map(|world| world.authors_by_provenance(&key)));
         let Inside { whole, parts } = Inside::of(root);
         let facts = Facts {
-            key: resource.key(),
+            key,
             kind: resource.kind().to_string(),
             origin: resource.source().map(origin).unwrap_or_default(),
             rank: highest_rank(resource),

@@ -59,7 +59,15 @@ impl<'a> Law<'a> {
             applies: row.applies(asked),
             ways: row.ways.iter().filter_map(|way| Opening::of(way, asked)).collect(),
         };
-        let rows = asked.person.policy().regimes.rows().iter().filter(on).map(bind).filter(|bound| bound.applies != Condition::Never);
+        let rows = asked
+            .person
+            .policy()
+            .regimes
+            .rows()
+            .iter()
+            .filter(on)
+            .map(bind)
+            .filter(|bound| bound.applies != Condition::Never);
         Law { rows: rows.collect(), asked, heard, treating: OnceCell::new() }
     }
 

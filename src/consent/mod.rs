@@ -48,7 +48,7 @@ mod world;
 
 pub use case::Case;
 pub use condition::{Atom, Condition};
-pub use decide::{Decision, Effect, Reason, Residuals, combined, decide};
+pub use decide::{Decision, Effect, Reason, Residuals, decide, decide_by_all};
 pub use directive::Directive;
 pub use directives::{Directives, People};
 pub use discretion::{Discretion, Shared};

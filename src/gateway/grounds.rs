@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::consent::{
-    Decision, DefaultPolicy, Directives, Facts, Policy, Question, Residual, World, combined, specialise,
+    Decision, DefaultPolicy, Directives, Facts, Policy, Question, Residual, World, decide_by_all, specialise,
 };
 use crate::fhir::{Instant, Resource};
 use crate::store::{Fault, Stored, Tx};
@@ -158,16 +158,9 @@ impl Grounds {
         let known: Option<Vec<&Arc<Ground>>> = named.iter().map(|patient| self.each.get(patient)).collect();
         // Whoever is not known here does not permit.
         let known = known.unwrap_or_default();
-        let mut facts = Facts::of(resource, known.first().map_or(&self.agencies.world, |ground| &ground.world));
-        let mut found = Vec::with_capacity(known.len());
-        for (at, ground) in known.iter().enumerate() {
-            if at > 0 {
-                // Who wrote it may be said by a Provenance of one person's record alone.
-                facts = Facts::of(resource, &ground.world);
-            }
-            found.push(ground.residual(ctx, asking).decide(&facts));
-        }
-        combined(&facts, found)
+        let residuals: Vec<Arc<Residual>> = known.iter().map(|ground| ground.residual(ctx, asking)).collect();
+        let facts = Facts::known_to(resource, known.iter().map(|ground| &ground.world));
+        decide_by_all(&residuals.iter().map(Arc::as_ref).collect::<Vec<&Residual>>(), &facts)
     }
 
     /// What of one person's record is permitted; `None` for who is not known here.

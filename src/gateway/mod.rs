@@ -80,12 +80,8 @@ pub use read::{Seen, Version, read, vread};
 pub use record::Request;
 pub use referral::recheck;
 pub use reindex::reindex;
-<<<<<<< HEAD
-pub use relabel::{Relabelled, relabel};
-pub use revoke::{Disclosed, Revoked, revoke};
-=======
 pub use relabel::{RELABELLED_TOGETHER, Relabelled, relabel};
->>>>>>> 41eacd6175113c30bee3b457490ad7298516825e
+pub use revoke::{Disclosed, Revoked, revoke};
 pub use search::{Found, Row, Scope, Search, search};
 pub use sequence::{Checkpoint, Verdict, number, verify};
 pub use submit::{Asked, Change, Done, Written, submit};

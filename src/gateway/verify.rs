@@ -74,14 +74,8 @@ pub async fn verify(ctx: &Context, caller: &Caller, request: &Request, id: &str)
     if caller.is_operator() {
         tx.drop_work(stored.bucket, &said.about, &[worklist::UNENFORCEABLE, worklist::EXPIRING]).await?;
     }
-<<<<<<< HEAD
-    deed::witness(ctx, &mut tx, caller, stored, stored.version, "verify", None, now).await?;
-    desk.turned(&mut tx, bucket, &patient, &mut record).await?;
-=======
     deed::witness(ctx, &mut tx, caller, stored, stored.version, ("verify", None), now).await?;
-    let open = tx.open_referrals(bucket, &patient).await?;
-    desk.reconsider(&mut tx, open, &mut record).await?;
->>>>>>> 6bb70afa62adb32ed3022368a0f0e09f80fe43d7
+    desk.turned(&mut tx, bucket, &patient, &mut record).await?;
     tx.record(&record::row(&record, Some(stored.bucket))).await?;
     Ok(tx.commit().await?)
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::consent::{Action, Decision, Facts, Question, Recipient, Residual, World, combined};
+use crate::consent::{Action, Decision, Facts, Question, Recipient, Residual, decide_by_all};
 use crate::fhir::{Instant, Resource};
-use crate::gateway::grounds::Grounds;
+use crate::gateway::grounds::{Ground, Grounds};
 use crate::gateway::{Context, person};
 use crate::store::Stored;
 
@@ -62,14 +62,13 @@ impl<'a> Answers<'a> {
     }
 
     pub fn decide(&mut self, resource: &Resource) -> Decision {
-        let mut facts = Facts::of(resource, &World::default());
-        let mut found = Vec::new();
-        for patient in person::patients(resource) {
-            // Whoever is not known here does not permit.
-            let Some(ground) = self.grounds.of(&patient) else { return combined(&facts, Vec::new()) };
-            facts = Facts::of(resource, ground.world());
-            let (ctx, supposed) = (self.ctx, self.supposed);
-            let residual = self.known.entry(patient).or_insert_with(|| {
+        let named = person::patients(resource);
+        let grounds: Option<Vec<&Ground>> = named.iter().map(|patient| self.grounds.of(patient)).collect();
+        // Whoever is not known here does not permit.
+        let grounds = grounds.unwrap_or_default();
+        let (ctx, supposed) = (self.ctx, self.supposed);
+        for (patient, ground) in named.iter().zip(&grounds) {
+            self.known.entry(patient.clone()).or_insert_with(|| {
                 let organization = format!("Organization/{}", supposed.recipient);
                 let practitioner = supposed.practitioner.as_deref();
                 ground.specialised(&Question {
@@ -81,8 +80,12 @@ impl<'a> Answers<'a> {
                     emergency: None,
                 })
             });
-            found.push(residual.decide(&facts));
         }
-        combined(&facts, found)
+        let facts = Facts::known_to(resource, grounds.iter().map(|ground| ground.world()));
+        let residuals: Vec<&Residual> = match grounds.is_empty() {
+            true => Vec::new(),
+            false => named.iter().filter_map(|patient| self.known.get(patient)).collect(),
+        };
+        decide_by_all(&residuals, &facts)
     }
 }
