@@ -5,7 +5,6 @@
 use super::clock::Clock;
 use super::directive::Directive;
 use super::directives::{Directives, Voice};
-use super::opens::Opens;
 use super::world::World;
 use crate::fhir::{Instant, Interval, Resource, Zone};
 
@@ -47,7 +46,7 @@ impl Footing {
         }
         let heard = person.heard_for(None, world, &clock).into_iter().find(|(heard, _)| heard.key() == key);
         Some(match heard.map(|(_, voice)| voice) {
-            Some(Voice::Whole) if directive.opens != Opens::Everything => Footing::Awaiting,
+            Some(Voice::Whole) if directive.opens.is_narrow_for_all() => Footing::Awaiting,
             Some(Voice::Whole) => Footing::InForce,
             Some(Voice::DeniesOnly) => Footing::DeniesOnly,
             None if person.has_evidence(directive, world, &clock) => Footing::Replaced,

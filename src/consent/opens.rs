@@ -52,6 +52,11 @@ impl Opens {
         }
     }
 
+    /// Whether nobody is let in as far as its permits say.
+    pub fn is_narrow_for_all(&self) -> bool {
+        matches!(self, Opens::Nothing | Opens::Only { to: None, .. })
+    }
+
     fn narrows(&self, recipient: &Recipient, world: &World) -> bool {
         match self {
             Opens::Only { to: Some(filer), .. } => {

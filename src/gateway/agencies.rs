@@ -7,12 +7,17 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::consent::{Regimes, World};
+use crate::fhir::Resource;
 use crate::partner::Partner;
+use crate::store::Stored;
+
+use super::enroll::OPERATOR;
+use super::place;
 
 /// The partners and what follows from them.
 pub struct Agencies {
     pub partners: Arc<Vec<Partner>>,
-    /// Their Organizations, for whoever asks who belongs to whom.
+    /// Their Organizations and who works there, for whoever asks who belongs to whom.
     pub world: Arc<World>,
     pub regimes: Arc<Regimes>,
     /// Partners whose directory entries nobody else reads (rules.md 2).
@@ -21,11 +26,18 @@ pub struct Agencies {
     documents: Vec<String>,
     /// The operator's law, over the one that is bundled.
     law: Option<String>,
+    /// The last write of somebody's role.
+    staffing: Option<String>,
     fingerprint: String,
 }
 
 impl Agencies {
-    pub fn read(documents: Vec<String>, law: Option<String>) -> Agencies {
+    /// `staff` are the PractitionerRoles that are on file, since the last write of one.
+    pub fn read(
+        documents: Vec<String>,
+        law: Option<String>,
+        (staffing, staff): (Option<String>, &[Stored]),
+    ) -> Agencies {
         let partners: Vec<Partner> = documents.iter().filter_map(|body| serde_json::from_str(body).ok()).collect();
         let regimes = match &law {
             None => Regimes::bundled(),
@@ -37,14 +49,17 @@ impl Agencies {
             }
         };
         let hides = |one: &&Partner| regimes.discretion(one.kind.code(), &one.regimes).is_some();
+        let known = partners.iter().map(Partner::organization).chain(staff.iter().filter_map(employed));
+        let world = Arc::new(World::new(known.collect()));
         Agencies {
             shelters: partners.iter().filter(hides).map(|one| one.id.clone()).collect(),
-            world: Arc::new(World::new(partners.iter().map(Partner::organization).collect())),
+            world,
             partners: Arc::new(partners),
             regimes,
             fingerprint: fingerprint(&documents, law.as_deref()),
             documents,
             law,
+            staffing,
         }
     }
 
@@ -53,9 +68,16 @@ impl Agencies {
         &self.fingerprint
     }
 
-    pub fn is_of(&self, documents: &[String], law: Option<&str>) -> bool {
-        self.documents == documents && self.law.as_deref() == law
+    pub fn is_of(&self, documents: &[String], law: Option<&str>, staffing: Option<&str>) -> bool {
+        self.documents == documents && self.law.as_deref() == law && self.staffing.as_deref() == staffing
     }
+}
+
+/// A role that its employer, or the operator, says somebody has: nobody else's word counts (rules.md 20).
+fn employed(row: &Stored) -> Option<Resource> {
+    let role = row.resource()?;
+    let employer = place::organization(&role, "organization")?;
+    (row.origin == employer || row.origin == OPERATOR).then_some(role)
 }
 
 /// The law that is bundled changes with the program alone.

@@ -73,6 +73,8 @@ pub enum Ids {
 const FRESH_MILLIS: i64 = 1_000;
 const KEPT_MAX: usize = 10_000;
 const STATEMENTS_MAX: usize = 8;
+/// Roles of staff that decisions know.
+const STAFF_MAX: usize = 100_000;
 
 impl Clock {
     pub fn now(&self) -> Instant {
@@ -213,15 +215,20 @@ impl Context {
         let now = self.now();
         let kept = locked(&self.agencies).clone();
         if let Some((at, agencies)) = &kept
+            && *at <= now
             && now < at.plus_millis(FRESH_MILLIS)
         {
             return Ok(agencies.clone());
         }
         let documents = self.store.documents("partner").await?;
         let law = self.store.document("regimes", "exchange").await?;
+        let staffing = self.store.document("exchange", "staffing").await?;
         let agencies = match kept {
-            Some((_, agencies)) if agencies.is_of(&documents, law.as_deref()) => agencies,
-            _ => Arc::new(Agencies::read(documents, law)),
+            Some((_, agencies)) if agencies.is_of(&documents, law.as_deref(), staffing.as_deref()) => agencies,
+            _ => {
+                let staff = self.store.all_of("PractitionerRole", STAFF_MAX).await?;
+                Arc::new(Agencies::read(documents, law, (staffing, &staff)))
+            }
         };
         *locked(&self.agencies) = Some((now, agencies.clone()));
         Ok(agencies)
@@ -230,6 +237,13 @@ impl Context {
     /// The law of the exchange, as it was when the partners were read.
     pub fn regimes(&self) -> Arc<Regimes> {
         locked(&self.agencies).as_ref().map_or_else(Regimes::bundled, |(_, agencies)| agencies.regimes.clone())
+    }
+
+    /// Has the registry asked again before it is believed any longer; what is known stays as long as it is equal.
+    pub(super) fn forget_agencies(&self) {
+        if let Some((at, _)) = locked(&self.agencies).as_mut() {
+            *at = Instant::MIN;
+        }
     }
 
     /// What was worked out for an asker, if it still holds.
@@ -285,7 +299,7 @@ impl Context {
 
     /// Forgets what was read of the registry, after it was written here.
     pub fn forget_registry(&self) {
-        *locked(&self.agencies) = None;
+        self.forget_agencies();
         locked(&self.clients).clear();
     }
 

@@ -56,7 +56,13 @@ impl<'r> Discreet<'r> {
             masks.face = theirs.map(|discretion| discretion.organization.clone());
         }
         let named = self.named(&row.body);
-        for (key, origin) in ctx.origins(named).await? {
+        let known = ctx.origins(named.clone()).await?;
+        // What is not there is masked as what is hidden: else the mask would tell that somebody works there.
+        let is_hidden = |kind: &str| self.of.values().any(|discretion| discretion.hidden.contains(kind));
+        let is_there = |key: &String| known.iter().any(|(there, _)| there == key);
+        let absent = named.into_iter().filter(|key| !is_there(key));
+        masks.entries.extend(absent.filter(|key| key.split_once('/').is_some_and(|(kind, _)| is_hidden(kind))));
+        for (key, origin) in known {
             let Some(discretion) = self.partner(&origin) else { continue };
             let kind = key.split_once('/').map_or("", |(kind, _)| kind);
             if discretion.hidden.contains(kind) {

@@ -221,7 +221,15 @@ async fn once(
     }
     let bucket = planned.first().map(|one| one.bucket);
     tx.record(&record::row(&record, bucket)).await?;
+    let has_staff = planned.iter().any(|one| one.kind == "PractitionerRole");
+    if has_staff {
+        // The exchange's epoch (rules.md 25): every node hears within a second that somebody's role is another.
+        tx.register("exchange", "staffing", &ctx.ids.in_bucket(0, ctx.now()), true).await?;
+    }
     tx.commit().await?;
+    if has_staff {
+        ctx.forget_agencies();
+    }
     let written = planned.into_iter().zip(written.into_iter().flatten()).collect();
     Ok(answers(ctx, caller, request, asked, resolved, written).await)
 }

@@ -2,6 +2,7 @@
 
 use crate::fhir::Instant;
 
+use super::resource::Stored;
 use super::sql::{Bind, Sql};
 use super::{Fault, Store, Tx};
 
@@ -17,6 +18,14 @@ impl Store {
     pub async fn documents(&self, kind: &str) -> Result<Vec<String>, Fault> {
         let sql = Sql::new("SELECT body FROM registry WHERE kind = ").bind(kind).push(" ORDER BY id");
         Ok(self.db.fetch(sql).await?.into_iter().map(|mut row| row.take_text(0)).collect())
+    }
+
+    /// The resources of a type, at most `limit`. For decisions alone.
+    pub async fn all_of(&self, kind: &str, limit: usize) -> Result<Vec<Stored>, Fault> {
+        let sql =
+            Sql::new("SELECT ").push(Stored::columns()).push(" FROM resource r WHERE r.deleted = 0 AND r.kind = ");
+        let sql = sql.bind(kind).push(" ORDER BY r.updated_at, r.id LIMIT ").bind(limit as i64);
+        Ok(self.db.fetch(sql).await?.into_iter().map(Stored::of).collect())
     }
 
     /// Patients behind an id, whoever they are, for searches over many people where consent is not asked for first.

@@ -358,6 +358,7 @@ on_both!(nobody_is_told_of_a_shelters_data_but_the_shelter);
 async fn nobody_is_told_of_a_shelters_data_but_the_shelter(on: On) {
     let (gw, clinic) = start(on).await;
     gw.enrol("safe-harbor", handoff::partner::Kind::VictimService, None).await;
+    gw.lets_shelters_share().await;
     let sent = clinic.submits(&fixture("ana")).await;
     let shelter = gw.system("safe-harbor").await;
     let own = shelter.creates(&crate::harness::patient()).await;
@@ -400,10 +401,11 @@ async fn a_new_consent_is_the_word_of_who_files_it(on: On) {
     housing.creates(&goal).await;
     let mut draft = consent_of(&sent, 0);
     draft["provision"]["actor"][0]["reference"]["reference"] = json!("Organization/corner-food-bank");
-    // The clinic's, for all that is hers; the housing agency's, for its own data alone (rules.md 17).
+    // The clinic's, for all that is hers; the housing agency's, for its own data alone, which the clinic's own consent
+    // did not open to the clinic (rules.md 17).
     let parameters = [json!({"name": "consent", "resource": draft}), code("purpose", "COC")];
     let by_housing = changes(&asks(&housing, &parameters).await.is(200));
-    assert_eq!(by_housing, ["corner-food-bank COC Goal +1 -0"]);
+    assert_eq!(by_housing, ["corner-food-bank COC Goal +1 -0", "river-clinic COC Goal +1 -0"]);
     let by_clinic = changes(&asks(&clinic, &parameters).await.is(200));
     assert!(by_clinic.contains(&"corner-food-bank COC Patient +1 -0".to_string()), "{by_clinic:?}");
     assert!(by_clinic.contains(&"corner-food-bank COC Goal +1 -0".to_string()), "its own goal, and not another's");

@@ -146,6 +146,7 @@ on_both!(a_victim_services_data_stay_shut_and_untold);
 async fn a_victim_services_data_stay_shut_and_untold(on: On) {
     let gw = TestGateway::exchange(on, None).await;
     gw.enrol("safe-house", Kind::VictimService, None).await;
+    gw.lets_shelters_share().await;
     let (shelter, clinic) = (gw.system("safe-house").await, gw.system(CLINIC).await);
     let doctor = holder(&gw, "er-system", CLINIC).await;
     let theirs = key(&shelter.creates(&json!({"resourceType": "Patient"})).await);

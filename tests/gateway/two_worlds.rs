@@ -358,6 +358,7 @@ impl World {
             config.ids.client_assigned = true;
             config.server.base_url = Some(BASE.to_string());
             config.export.page_rows = 3;
+            config.labels.classify = false;
             configure(config);
         })
         .await;
@@ -372,6 +373,7 @@ impl World {
             let officer = User { id: format!("{id}-officer"), partner: id.into(), role: Role::Compliance, btg: false };
             enroll::user(&gw.ctx, &officer).await.unwrap();
         }
+        gw.lets_shelters_share().await;
         let (clinic, shelter) = (gw.system(CLINIC).await, gw.system(SHELTER).await);
         people(&gw, &clinic).await;
         if full {
@@ -511,6 +513,8 @@ async fn of_the_seen(gw: &TestGateway, clinic: &Actor) {
         hidden["identifier"] = json!([{"system": "http://id", "value": name}]);
         if kind == "Provenance" {
             hidden.as_object_mut().unwrap().remove("identifier");
+            // It goes where all of its targets go.
+            hidden["target"] = json!([{"reference": SEEN}, {"reference": "Condition/river-clinic-hid-cond"}]);
         }
         if kind == "QuestionnaireResponse" {
             hidden["identifier"] = json!({"system": "http://id", "value": name});
