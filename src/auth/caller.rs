@@ -1,6 +1,6 @@
 //! The receipt that every flow demands: who is asking, for which partner and purpose.
 
-use crate::consent::{EMERGENCY_ROLE, Emergency};
+use crate::consent::{EMERGENCY_ROLE, EMERGENCY_TREATMENT, Emergency, is_within};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::search::Searchable;
 
@@ -77,7 +77,8 @@ impl Caller {
         Caller { roles, ..self }
     }
 
-    /// The same caller under a declaration of an emergency, and for that purpose alone.
+    /// The same caller under a declaration of an emergency, and for that purpose alone. Whether it may declare one, for
+    /// what it asks, was settled before: [`Caller::may_break_glass`].
     #[must_use]
     pub fn in_emergency(self, declared: Emergency) -> Caller {
         Caller { emergency: Some(declared), purposes: vec!["BTG".to_string()], ..self }
@@ -107,7 +108,10 @@ impl Caller {
 
     /// Whether it may declare an emergency (consent.md section 6).
     pub fn may_break_glass(&self) -> bool {
-        self.roles.iter().any(|role| role == EMERGENCY_ROLE)
+        let for_emergencies = |purpose: &String| is_within(purpose, EMERGENCY_TREATMENT);
+        // A user's purposes are those of the console; whoever has the role says by declaring what it is for.
+        let may = self.way == Way::User || self.purposes.iter().any(for_emergencies);
+        may && self.roles.iter().any(|role| role == EMERGENCY_ROLE)
     }
 
     /// Whether it acts for the exchange and not for its partner.

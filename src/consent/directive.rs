@@ -40,6 +40,8 @@ pub struct Directive {
     pub(super) root: Rule,
     pub(super) contained: Vec<Resource>,
     pub(super) opens: Opens,
+    /// `Organization/x` that filed it; without one, who may replace any.
+    pub(super) filer: Option<String>,
     unenforced: Vec<String>,
 }
 
@@ -94,6 +96,7 @@ impl Directive {
             zone,
             contained,
             opens: Opens::Everything,
+            filer: None,
         }
     }
 

@@ -45,7 +45,8 @@ impl Directives {
             .into_iter()
             .filter(|directive| directive.patient().is_some_and(|named| patients.contains(named)))
             .collect();
-        let (series, revised) = (series(&latest), revised(&latest, world));
+        let mut revised = revised(&latest, world);
+        let series = series(&latest).into_iter().flat_map(|same| by_filer(&latest, same, &mut revised)).collect();
         let birth = [patient].into_iter().chain(patients.iter().map(String::as_str));
         let birth = birth.filter_map(|key| world.get(key)?.root().text("birthDate")).next().map(str::to_string);
         Directives { birth, patients, latest, series, revised, policy: policy.clone() }
@@ -266,6 +267,26 @@ fn series(latest: &[Directive]) -> Vec<Vec<usize>> {
     let mut series: Vec<Vec<usize>> = found.into_values().filter(|same| same.len() > 1).collect();
     series.iter_mut().for_each(|same| same.sort_by_key(|place| Reverse(latest[*place].recorded_at)));
     series
+}
+
+/// Newer ones of its keeper that are looked at for each consent of another filer.
+const KEEPERS_MAX: usize = 64;
+
+/// One series as those in which each may replace the older ones: of one filer, and of who keeps them all. That a keeper's
+/// replaces another filer's is noted pair by pair (rules.md 20).
+fn by_filer(latest: &[Directive], same: Vec<usize>, revised: &mut Vec<(usize, usize)>) -> Vec<Vec<usize>> {
+    let mut filers: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
+    for place in same {
+        let one = &latest[place];
+        let other = one.filer.as_deref().filter(|filer| !one.custodians.contains(*filer));
+        filers.entry(other).or_default().push(place);
+    }
+    let keepers = filers.get(&None).cloned().unwrap_or_default();
+    for old in filers.iter().filter(|(filer, _)| filer.is_some()).flat_map(|(_, own)| own) {
+        let newer = keepers.iter().filter(|new| latest[**new].recorded_at > latest[*old].recorded_at);
+        revised.extend(newer.take(KEEPERS_MAX).map(|new| (*old, *new)));
+    }
+    filers.into_values().filter(|own| own.len() > 1).collect()
 }
 
 /// (old, new) where the new one's source is the old, or a Provenance says that it is a revision of the old.

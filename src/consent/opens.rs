@@ -99,6 +99,14 @@ impl Directive {
         self
     }
 
+    /// Says who filed it: it comes in the place of nobody else's by being newer, unless the filer keeps those
+    /// (rules.md 20).
+    #[must_use]
+    pub fn filed_by(mut self, filer: &str) -> Directive {
+        self.filer = Some(filer.to_string());
+        self
+    }
+
     /// Lets its denies speak and its permits not.
     #[must_use]
     pub fn denies_only(mut self) -> Directive {

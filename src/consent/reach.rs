@@ -82,6 +82,11 @@ impl Reach {
         Reach { quiet, ..self }
     }
 
+    /// All that is not found, by the parameters that do not find it.
+    pub fn quiets(&self) -> &[Quiet] {
+        &self.quiet
+    }
+
     /// The rows that a parameter does not find, of one type or of any.
     pub fn quiet_by<'r>(&'r self, kind: Option<&'r str>, param: &'r str) -> impl Iterator<Item = &'r Quiet> {
         let fits = move |quiet: &&Quiet| kind.is_none_or(|kind| quiet.kind == kind) && quiet.params.contains(param);

@@ -67,8 +67,7 @@ pub async fn answers(
             _ => {
                 let Some((made, mut done)) = written.next() else { continue };
                 done.by_criteria = by_criteria;
-                let own = made.origin == caller.partner()
-                    || made.current.as_ref().is_some_and(|stored| stored.belongs_to(caller.partner()));
+                let own = made.origin == caller.partner();
                 let mut done = if own || done.body.is_none() { done } else { view(ctx, caller, request, done).await };
                 if patches(&one.change) && !caller.may(Interaction::Read, &done.kind) {
                     // A patch says little of the resource: its answer is no way to read without the scope for it.

@@ -81,11 +81,12 @@ impl Filed<'_> {
             Some(older) if !self.may_replace(&row.origin, older) => directive.without_source(),
             _ => directive,
         };
+        let own = organization(&row.origin);
+        let directive = directive.filed_by(&own);
         let verified = verified_by(self.rows.iter().copied(), row);
         if verified.contains(EVERYBODY) {
             return directive;
         }
-        let own = organization(&row.origin);
         let handed = self.rows.iter().filter(|said| said.kind == HANDED && said.patient == row.patient);
         let handed = handed.filter_map(|said| Some((said.id.clone(), organization(said.holder.as_deref()?))));
         let origins = verified.iter().map(|holder| organization(holder)).chain([own.clone()]);

@@ -56,8 +56,7 @@ pub async fn consents_of(
     request: &Request,
     patient: &str,
 ) -> Result<Vec<ConsentLine>, Error> {
-    let partners = ctx.partners().await?;
-    let asker = Asker::new(ctx, caller, &partners).await?;
+    let asker = Asker::new(ctx, caller).await?;
     let mut record = record::start(ctx, caller, request, "search-type", "Consent".to_string());
     let rows = if is_id(patient) { ctx.store.grounds(patient).await? } else { Vec::new() };
     let person = rows.iter().find(|row| row.kind == "Patient" && row.id == patient);
@@ -88,7 +87,7 @@ pub async fn open_consent(
     language: Language,
 ) -> Result<OpenedConsent, Error> {
     let partners = ctx.partners().await?;
-    let asker = Asker::new(ctx, caller, &partners).await?;
+    let asker = Asker::new(ctx, caller).await?;
     let mut record = record::start(ctx, caller, request, "reading", format!("Consent/{id}"));
     let stored = if is_id(id) { ctx.store.for_decision("Consent", id).await? } else { None };
     let stored = stored.filter(|stored| !stored.deleted);

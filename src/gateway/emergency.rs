@@ -85,8 +85,8 @@ pub async fn declare(
 pub async fn restricted(ctx: &Context, caller: &Caller, request: &Request, patient: &str) -> Result<bool, Error> {
     entitled(ctx, caller).await?;
     known(ctx, caller, request, patient).await?;
-    let partners = ctx.partners().await?;
-    let is_shelter = |origin: &str| partners.iter().any(|one| one.id == origin && one.kind == Kind::VictimService);
+    let agencies = ctx.agencies().await?;
+    let is_shelter = |origin: &str| agencies.shelters.iter().any(|shelter| shelter == origin);
     let mut leave = Leave::new(ctx, Asking::new(caller, Action::Access));
     let mut restricted = false;
     for row in ctx.store.record_of(patient, LOOKED_AT_MAX).await? {
@@ -208,8 +208,8 @@ async fn entitled(ctx: &Context, caller: &Caller) -> Result<(), Error> {
 /// The Patient, if there is one that this may be asked about.
 async fn known(ctx: &Context, caller: &Caller, request: &Request, patient: &str) -> Result<Stored, Error> {
     read::allowed(ctx, caller, Interaction::Read, "Patient")?;
-    let partners = ctx.partners().await?;
-    let is_shelter = |origin: &str| partners.iter().any(|one| one.id == origin && one.kind == Kind::VictimService);
+    let agencies = ctx.agencies().await?;
+    let is_shelter = |origin: &str| agencies.shelters.iter().any(|shelter| shelter == origin);
     let stored = if is_id(patient) { ctx.store.for_decision("Patient", patient).await? } else { None };
     match stored {
         Some(stored) if !stored.deleted && !is_shelter(&stored.origin) => Ok(stored),

@@ -4,6 +4,8 @@
 //! A row counts at its person's epoch alone, so one that was not renewed opens nothing; and each resource that a search
 //! finds through it is decided again as it leaves.
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::consent::{Action, Condition, Granted};
@@ -51,9 +53,8 @@ pub async fn everybody(ctx: &Context, asking: &Asking) -> Result<Option<Everybod
         // What time has changed is written down once, for all searches after this one.
         withheld = due.len() > STEP;
         let mut tx = ctx.store.begin().await?;
-        for (patient, _) in due.iter().take(STEP) {
-            renew(ctx, &mut tx, std::slice::from_mut(&mut asker), patient).await?;
-        }
+        let due: Vec<String> = due.into_iter().take(STEP).map(|(patient, _)| patient).collect();
+        renew_held(ctx, &mut tx, &mut asker, &due).await?;
         tx.commit().await?;
         let Some(renewed) = ctx.store.asker(&asker.id).await? else { return Ok(None) };
         asker = renewed;
@@ -130,9 +131,7 @@ async fn step(ctx: &Context, mut asker: Asker) -> Result<Asker, Fault> {
     let Reached::Behind(behind) = &asker.reached else { return Ok(asker) };
     let people = reach::concerned(ctx, &asker.partner, behind, STEP).await?;
     let mut tx = ctx.store.begin().await?;
-    for patient in &people {
-        renew(ctx, &mut tx, std::slice::from_mut(&mut asker), patient).await?;
-    }
+    renew_held(ctx, &mut tx, &mut asker, &people).await?;
     let reached = match people.last().filter(|_| people.len() == STEP) {
         Some(last) => Reached::Behind(last.clone()),
         None => Reached::All,
@@ -141,6 +140,22 @@ async fn step(ctx: &Context, mut asker: Asker) -> Result<Asker, Fault> {
     tx.keep_asker(&asker).await?;
     tx.commit().await?;
     Ok(asker)
+}
+
+/// Holds the people's epochs first, in the order of every writer, so that none of them moves between what is read of a
+/// person and what is written about it.
+async fn renew_held(ctx: &Context, tx: &mut Tx, asker: &mut Asker, people: &[String]) -> Result<(), Fault> {
+    let mut homes = BTreeSet::new();
+    for patient in people {
+        homes.insert((tx.bucket_of("Patient", patient).await?.unwrap_or(-1), patient));
+    }
+    for (home, patient) in &homes {
+        tx.hold_epoch(*home, patient).await?;
+    }
+    for (_, patient) in homes {
+        renew(ctx, tx, std::slice::from_mut(asker), patient).await?;
+    }
+    Ok(())
 }
 
 async fn renew(ctx: &Context, tx: &mut Tx, askers: &mut [Asker], patient: &str) -> Result<(), Fault> {

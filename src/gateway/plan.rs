@@ -236,10 +236,18 @@ async fn rights(
     if own || (current.kind == "Task" && (roles.requester || roles.target)) {
         return Ok((roles, false));
     }
+    if decides(&current.kind) {
+        return Err(not_yours());
+    }
     // Somebody else's resource, under a permit that lists the action: an absent action never gives it (rules.md 7).
     let stored = current.as_resource().ok_or_else(not_yours)?;
     let decision = grounds::grounds_for(ctx, stored).await?.decide(ctx, &Asking::new(caller, Action::Correct), stored);
     if decision.permits() && decision.states_action() { Ok((roles, true)) } else { Err(not_yours()) }
+}
+
+/// Whether what is written there opens something to somebody: nobody corrects that in its origin's name (rules.md 20).
+fn decides(kind: &str) -> bool {
+    person::is_control(kind) || matches!(kind, "CareTeam" | "Group" | "RelatedPerson" | "Encounter")
 }
 
 /// The current version made into that one, if this caller may.
@@ -251,10 +259,15 @@ async fn revised(
     mut resource: Resource,
 ) -> Result<Planned, Error> {
     let (roles, corrects) = rights(ctx, caller, &current, Some(&resource)).await?;
-    let stored = current.as_resource();
-    if let Some(meta) = stored.filter(|_| corrects).and_then(|stored| stored.root().get("meta").value().cloned()) {
-        // Whose view was labelled for it does not write those labels back.
-        resource.set("meta", meta);
+    if let Some(stored) = current.as_resource().filter(|_| corrects) {
+        let birth = |one: &Resource| one.root().text("birthDate").map(str::to_string);
+        if current.kind == "Patient" && birth(stored) != birth(&resource) {
+            // Who must sign hangs on it.
+            return Err(Error::not_yours(&format!("Patient/{}", current.id)));
+        }
+        if let Some(meta) = stored.root().get("meta").value().cloned() {
+            resource.set("meta", meta);
+        }
     }
     Ok(Planned::from(current, Some(resource), roles, view))
 }
@@ -284,9 +297,15 @@ pub fn judge(caller: &Caller, one: &mut Planned) {
             }
         }
     }
-    if one.kind == "Task" && !one.roles.requester {
+    let takes_part = one.kind == "Task" && !one.roles.requester;
+    if takes_part || !origin {
         let (version, updated_at) = (resource.version(), resource.updated_at());
-        resource = transition::applied(stored.clone(), &resource);
+        if takes_part {
+            resource = transition::applied(stored.clone(), &resource);
+        } else if let Some(meta) = stored.root().get("meta").value().cloned() {
+            // Whose view was labelled for it does not write those labels back.
+            resource.set("meta", meta);
+        }
         let updated_at = updated_at.unwrap_or(crate::fhir::Instant(0));
         resource.stamp(&one.id, version, updated_at, &format!("Organization/{}", one.origin));
     }

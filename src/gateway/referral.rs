@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::audit::{Disclosure, Record, Refusal};
 use crate::consent::{Action, Decision};
 use crate::fhir::{Instant, Issue, Resource};
-use crate::partner::{Kind, Mode, Partner};
+use crate::partner::{Mode, Partner};
 use crate::store::{Delivery, DeliveryState, Fault, Referral, ReferralState, Stored, Tx};
 
 use super::record::Request;
@@ -85,7 +85,7 @@ impl Desk<'_> {
             Some(id) => tx.current("PractitionerRole", id).await?,
             None => None,
         };
-        Ok(owner_with(task, employer(self.partners, task, role)))
+        Ok(owner_with(task, employer(&self.ctx.agencies().await?.shelters, task, role)))
     }
 
     /// What follows when something has changed that decides about a person: referrals are judged again, and what is
@@ -306,14 +306,14 @@ pub async fn owner(ctx: &Context, task: &Resource) -> Result<Option<String>, Fau
         Some(id) => ctx.store.for_decision("PractitionerRole", id).await?,
         None => None,
     };
-    Ok(owner_with(task, employer(&ctx.partners().await?, task, role)))
+    Ok(owner_with(task, employer(&ctx.agencies().await?.shelters, task, role)))
 }
 
 /// Who employs the PractitionerRole that a Task names. Who works at a victim service is nobody else's to find out
 /// (rules.md 2): to a Task of another origin such a role is as if it were not.
-fn employer(partners: &[Partner], task: &Resource, role: Option<Stored>) -> Option<String> {
+fn employer(shelters: &[String], task: &Resource, role: Option<Stored>) -> Option<String> {
     let role = role?;
-    let masked = partners.iter().any(|one| one.id == role.origin && one.kind == Kind::VictimService);
+    let masked = shelters.contains(&role.origin);
     let own = task.source() == Some(format!("Organization/{}", role.origin).as_str());
     if masked && !own { None } else { place::organization(&role.resource()?, "organization") }
 }

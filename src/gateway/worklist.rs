@@ -116,7 +116,8 @@ pub async fn work_list(
     let record = record::start(ctx, caller, request, "work-list", "Consent".to_string());
     record::keep(ctx, &record).await?;
     let of = if caller.is_operator() { WorkOf::Everybody } else { WorkOf::Partner(caller.partner()) };
-    let mut found = ctx.store.open_work(of, ctx.now().plus_secs(within_secs), ITEMS_MAX).await?;
+    let mut found =
+        ctx.store.open_work(of, &ctx.agencies().await?.shelters, ctx.now().plus_secs(within_secs), ITEMS_MAX).await?;
     found.retain(|one| what.is_none_or(|what| one.what == what));
     Ok(found)
 }

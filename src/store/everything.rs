@@ -5,7 +5,7 @@ use crate::fhir::{Instant, Interval};
 
 use super::resource::{Stored, of_person};
 use super::sql::Sql;
-use super::{Fault, Store, reach};
+use super::{Fault, Store, criterion, reach};
 
 /// What of a person's record is wanted.
 #[derive(Clone, Debug)]
@@ -47,8 +47,17 @@ impl Store {
             sql = sql.push(" AND r.updated_at >= ").bind(since.0);
         }
         if let Some(during) = of.during {
-            const DATES: &str = "EXISTS (SELECT 1 FROM idx_date d WHERE d.bucket = r.bucket AND d.kind = r.kind AND d.id = r.id AND d.param <> '_lastUpdated'";
-            sql = sql.push(" AND (r.kind = 'Patient' OR NOT ").push(DATES).push(") OR ").push(DATES);
+            // What copies do not have is not found by either.
+            const DATES: &str = "EXISTS (SELECT 1 FROM idx_date d WHERE d.bucket = r.bucket AND d.kind = r.kind AND d.id = r.id AND d.param <> '_lastUpdated' AND ";
+            let dates = |sql: Sql| {
+                sql.push(DATES).all(within.quiets(), |sql, quiet| {
+                    let params = quiet.params.iter().map(String::as_str);
+                    let sql = sql.push("(d.param NOT IN (").bind_list(params).push(") OR ");
+                    criterion::spoken_of(sql, quiet, within).push(")")
+                })
+            };
+            sql = dates(sql.push(" AND (r.kind = 'Patient' OR NOT ")).push(") OR ");
+            sql = dates(sql);
             sql = sql.push(" AND d.start_at < ").bind(during.end.0).push(" AND d.end_at > ").bind(during.start.0);
             sql = sql.push("))");
         }

@@ -105,13 +105,20 @@ impl Store {
 
     /// What is open and due before a moment, the most urgent first. What waits for the holders of a person's data is on
     /// the list of each of them that has not spoken.
-    pub async fn open_work(&self, of: WorkOf<'_>, before: Instant, limit: usize) -> Result<Vec<Work>, Fault> {
+    /// `discreet` are partners of whose filings nobody else is told.
+    pub async fn open_work(
+        &self,
+        of: WorkOf<'_>,
+        discreet: &[String],
+        before: Instant,
+        limit: usize,
+    ) -> Result<Vec<Work>, Fault> {
         let mut sql = Sql::new(COLUMNS).push(" WHERE w.state = 'open' AND w.due_at <= ").bind(before.0);
         if let WorkOf::Partner(partner) = of {
-            // Its own; a Consent of its own waits only where somebody else has data that it would open.
-            sql = sql.push(" AND ((w.partner = ").bind(partner).push(" AND (w.what <> 'awaiting-verification' OR ");
-            sql = data_of(sql, " AND r.origin <> ", partner).push(")) OR (w.what = 'awaiting-verification' AND ");
-            sql = data_of(sql, " AND r.origin = ", partner).push(" AND NOT EXISTS (SELECT 1 FROM statement s");
+            // A Consent of its own is on its list whoever else has data that it would open: the list tells nothing of it.
+            sql = sql.push(" AND (w.partner = ").bind(partner).push(" OR (w.what = 'awaiting-verification' AND ");
+            sql = sql.push("w.partner NOT IN (").bind_list(discreet.iter().map(String::as_str).chain(["-"]));
+            sql = data_of(sql.push(") AND "), partner).push(" AND NOT EXISTS (SELECT 1 FROM statement s");
             sql = sql.push(" WHERE s.bucket = w.bucket AND s.patient = w.patient AND s.what = ").bind(VERIFIED);
             sql = sql.push(" AND s.about = w.about AND s.source = w.detail AND s.holder = ").bind(partner);
             sql = sql.push(") AND w.partner <> ").bind(partner).push("))");
@@ -121,9 +128,9 @@ impl Store {
     }
 }
 
-/// That there are data of the person, control resources aside, whose origin compares so with a partner.
-fn data_of(sql: Sql, compares: &'static str, partner: &str) -> Sql {
+/// That a partner has data of the person, control resources aside.
+fn data_of(sql: Sql, partner: &str) -> Sql {
     let sql = sql.push("EXISTS (SELECT 1 FROM resource r WHERE r.bucket = w.bucket AND r.patient = w.patient");
-    let sql = sql.push(" AND r.deleted = 0").push(compares).bind(partner);
+    let sql = sql.push(" AND r.deleted = 0 AND r.origin = ").bind(partner);
     sql.push(" AND r.kind NOT IN ('Patient', 'Consent', 'Provenance', 'AuditEvent', 'Subscription'))")
 }

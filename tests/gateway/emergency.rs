@@ -16,7 +16,7 @@ async fn holder(gw: &TestGateway, id: &str, partner: &str) -> Actor {
         id: id.into(),
         partner: partner.into(),
         scope: "system/*.cruds".into(),
-        purposes: vec![],
+        purposes: vec!["ETREAT".into()],
         jwks: None,
         jwks_url: None,
         revoked: false,

@@ -44,6 +44,7 @@ mod sign_in;
 mod sweep;
 mod takeover;
 mod takeover2;
+mod takeover3;
 mod transactions;
 mod twins;
 mod two_worlds;

@@ -74,6 +74,20 @@ impl Decision {
     }
 }
 
+impl Decision {
+    /// The same for who may open these Consents (`Consent/c1`) and is not told of the rules of others.
+    #[must_use]
+    pub fn told(mut self, opens: impl Fn(&str) -> bool) -> Decision {
+        for reason in &mut self.reasons {
+            let shown = |version: &str| opens(version.split("/_history/").next().unwrap_or(version));
+            if !reason.consent().is_some_and(shown) {
+                reason.consent = None;
+            }
+        }
+        self
+    }
+}
+
 impl Effect {
     pub fn name(self) -> &'static str {
         match self {

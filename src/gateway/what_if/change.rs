@@ -125,6 +125,7 @@ pub async fn change(
     let consents = now.iter().filter(|row| row.kind == "Consent").count();
     let before = Grounds::of_rows(ctx, &people, &now).await?;
     let after = Grounds::of_rows(ctx, &people, &then).await?;
+    let told = asker.told(&then, &patient, "");
 
     let mut change = Change { patient, at, of, moved: Vec::new(), referrals: Vec::new(), notes: notes(cut) };
     change.notes.extend(issues);
@@ -161,6 +162,11 @@ pub async fn change(
             let task = format!("Task/{}", referral.task);
             change.referrals.push(ReferralMoved { task, owner: referral.owner, effect });
         }
+    }
+    for moved in change.moved.iter_mut().filter(|moved| moved.recipient != asker.partner()) {
+        let examples = std::mem::take(&mut moved.examples).into_iter();
+        let told = |decision: Decision| decision.told(|consent| told.contains(consent));
+        moved.examples = examples.map(|(key, seen, decision)| (key, seen, told(decision))).collect();
     }
     Ok(change)
 }

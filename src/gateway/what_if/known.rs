@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use crate::auth::{Caller, Way};
 use crate::consent::Action;
 use crate::fhir::interaction::Interaction;
-use crate::partner::{Kind, Partner, Role};
+use crate::partner::{Partner, Role};
 use crate::store::{Fault, Stored};
 
 use crate::gateway::grounds::grounds_of;
@@ -32,7 +32,7 @@ pub struct Asker<'a> {
 impl<'a> Asker<'a> {
     /// # Errors
     /// That the scopes cover neither Consent nor the log.
-    pub async fn new(ctx: &Context, caller: &'a Caller, partners: &[Partner]) -> Result<Asker<'a>, Error> {
+    pub async fn new(ctx: &Context, caller: &'a Caller) -> Result<Asker<'a>, Error> {
         let is_compliance = caller.may(Interaction::SearchType, "AuditEvent");
         if !is_compliance && !caller.may(Interaction::Read, "Consent") {
             return Err(Error::scopes("decide", "Consent"));
@@ -42,8 +42,8 @@ impl<'a> Asker<'a> {
             Way::User => ctx.user(caller.subject()).await?.is_some_and(|user| user.role == Role::Operator),
             Way::Client => caller.partner() == enroll::OPERATOR,
         };
-        let shelters = partners.iter().filter(|one| one.kind == Kind::VictimService).map(|one| one.id.clone());
-        Ok(Asker { caller, is_compliance, is_operator, shelters: shelters.collect() })
+        let shelters = ctx.agencies().await?.shelters.clone();
+        Ok(Asker { caller, is_compliance, is_operator, shelters })
     }
 
     pub fn partner(&self) -> &str {
@@ -58,6 +58,16 @@ impl<'a> Asker<'a> {
     /// Whether it may open a Consent: its filer, its custodian, and compliance of whose Patient it is about.
     pub fn opens(&self, consent: &Stored, patient_origin: Option<&str>) -> bool {
         self.knows(consent) || (self.is_compliance && patient_origin == Some(self.partner()))
+    }
+
+    /// The Consents whose rules may be named to it as reasons (`Consent/c1`): those that it opens, and all in what is
+    /// decided about itself (reference: leak probes H32, H33).
+    pub fn told(&self, filed: &[Stored], patient: &str, recipient: &str) -> BTreeSet<String> {
+        let person = filed.iter().find(|row| row.kind == "Patient" && row.id == patient);
+        let origin = person.map(|person| person.origin.as_str());
+        let consents = filed.iter().filter(|row| row.kind == "Consent");
+        let told = consents.filter(|row| recipient == self.partner() || self.opens(row, origin));
+        told.map(|row| format!("Consent/{}", row.id)).collect()
     }
 
     /// Whether its scopes cover a type; compliance gets ids of any.

@@ -78,7 +78,7 @@ pub struct Row {
 /// Parameters that do not fit together or name nobody; unknown, for a person or a Consent that the asker may not know of.
 pub async fn what_if(ctx: &Context, caller: &Caller, request: &Request, asked: Asked) -> Result<Told, Error> {
     let partners = ctx.partners().await?;
-    let asker = Asker::new(ctx, caller, &partners).await?;
+    let asker = Asker::new(ctx, caller).await?;
     let mut record = record::start(ctx, caller, request, "decide", "Consent/$decide".to_string());
     record.parameters = parameters(&asked);
     let told = if asked.consent.is_some() || asked.revoke.is_some() {
@@ -112,7 +112,9 @@ async fn seen(
     }
     let people = people_of(rows.iter(), &patient, ctx.config.consent.people_max);
     let past = (supposed.at < now).then_some(supposed.at);
-    let grounds = Grounds::of_rows(ctx, &people, &ground_rows(ctx, &people, past).await?).await?;
+    let filed = ground_rows(ctx, &people, past).await?;
+    let grounds = Grounds::of_rows(ctx, &people, &filed).await?;
+    let told = asker.told(&filed, &patient, &supposed.recipient);
 
     let mut answers = Answers::new(ctx, &grounds, &supposed);
     let (mut counts, mut decisions, mut page) = (Vec::<Count>::new(), Decisions::default(), Vec::new());
@@ -127,7 +129,8 @@ async fn seen(
         let place = (row.kind.clone(), row.id.clone());
         if page.len() <= limit && behind.as_ref().is_none_or(|behind| place > *behind) {
             let key = format!("{}/{}", row.kind, row.id);
-            page.push(Row { key, seen: outcome.seen, why: outcome.why, decision: outcome.decision });
+            let decision = outcome.decision.map(|decision| decision.told(|consent| told.contains(consent)));
+            page.push(Row { key, seen: outcome.seen, why: outcome.why, decision });
         }
     }
     let more = page.len() > limit;
