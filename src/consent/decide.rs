@@ -345,9 +345,10 @@ fn reasons(clauses: &[Clause], effect: Effect, facts: &Facts, mut seen: impl FnM
 }
 
 impl Cited {
-    /// Whether it lies below the other in one consent.
+    /// Whether it lies below the other in one reading of a consent.
     fn is_below(&self, above: &Cited) -> bool {
-        self.consent == above.consent && self.path.strip_prefix(&*above.path).is_some_and(|rest| rest.starts_with('.'))
+        Arc::ptr_eq(&self.consent, &above.consent)
+            && self.path.strip_prefix(&*above.path).is_some_and(|rest| rest.starts_with('.'))
     }
 }
 

@@ -115,6 +115,7 @@ impl Facts {
     }
 
     /// Whether a test of that mark may hold.
+    #[inline]
     pub(super) fn may(&self, mark: Mark) -> bool {
         self.marks.may(mark)
     }

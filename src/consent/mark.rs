@@ -71,6 +71,7 @@ impl Marks {
     }
 
     /// Whether the test may hold.
+    #[inline]
     pub fn may(&self, mark: Mark) -> bool {
         self.0.get(mark.place as usize).is_none_or(|own| own & mark.bits != 0)
     }

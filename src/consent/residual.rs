@@ -54,6 +54,7 @@ pub(super) struct ForPurpose {
     /// It alone, as a decision tells which purposes are granted.
     pub alone: Arc<BTreeSet<String>>,
     pub denies: Vec<Clause>,
+    /// Asked only where no deny decides.
     pub permits: Vec<Clause>,
     /// Permits that would decide, had we understood them (R13).
     pub doubts: Vec<Clause>,
@@ -171,6 +172,8 @@ struct Chain {
 struct Applying {
     permits: Vec<Condition>,
     denies: Vec<Condition>,
+    /// Denies with nothing below them: where they apply they decide, and what a permit says there is never asked.
+    bare_denies: Vec<Condition>,
 }
 
 impl Compiler<'_, '_> {
@@ -214,6 +217,7 @@ impl Compiler<'_, '_> {
             match (child.effect, self.nested(child, below, &taken)) {
                 (_, Condition::Never) => {}
                 (Effect::Permit, applies) => applying.permits.push(applies),
+                (Effect::Deny, applies) if child.children.is_empty() => applying.bare_denies.push(applies),
                 (Effect::Deny, applies) => applying.denies.push(applies),
             }
         }
@@ -221,7 +225,8 @@ impl Compiler<'_, '_> {
     }
 
     /// A deny decides where no child applies. A permit decides where no denying child does: a nested permit adds, it
-    /// takes nothing from the permit above it.
+    /// takes nothing from the permit above it. What is nothing but a deny need not be said in the permit again: both
+    /// readers of the clauses look at all denies first.
     fn clauses(
         &mut self,
         rule: &Rule,
@@ -247,7 +252,7 @@ impl Compiler<'_, '_> {
             Effect::Deny => {
                 let doubt = matched.doubt();
                 let own = chain.applies.clone().and(matched.into_maybe());
-                let when = own.without(children.permits.into_iter().chain(children.denies));
+                let when = own.without(children.permits.into_iter().chain(children.denies).chain(children.bare_denies));
                 if when != Condition::Never {
                     self.found.denies.push(clause(when, doubt, self.none.clone()));
                 }
