@@ -4,18 +4,30 @@
 //! building, so that "everything" is `Always` and "nothing" is `Never`.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use super::facts::Facts;
+use super::mark::Mark;
 use crate::fhir::{Interval, Zone};
 
+///
+/// What it consists of is shared: a copy costs nothing, and the rules of many consents, questions and clauses are one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
     Always,
     Never,
-    All(Vec<Condition>),
-    Any(Vec<Condition>),
-    Not(Box<Condition>),
-    Is(Atom),
+    All(Arc<[Condition]>),
+    Any(Arc<[Condition]>),
+    Not(Arc<Condition>),
+    Is(Probe),
+}
+
+/// An atom, with the mark by which most resources are seen not to satisfy it.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    atom: Arc<Atom>,
+    mark: Mark,
 }
 
 /// One thing to know of a resource. The first seven are columns; the rest need the resource itself.
@@ -67,7 +79,7 @@ impl Condition {
             Atom::AuthoredBy { names, or_nobody } => names.is_empty() && !or_nobody,
             Atom::Unclassified | Atom::RankAtMost(_) | Atom::RankAtLeast(_) | Atom::Time { .. } => false,
         };
-        if impossible { Condition::Never } else { Condition::Is(atom) }
+        if impossible { Condition::Never } else { Condition::Is(Probe { mark: Mark::of(&atom), atom: Arc::new(atom) }) }
     }
 
     pub fn all(parts: impl IntoIterator<Item = Condition>) -> Condition {
@@ -76,7 +88,7 @@ impl Condition {
             match part {
                 Condition::Always => {}
                 Condition::Never => return Condition::Never,
-                Condition::All(inner) => kept.extend(inner),
+                Condition::All(inner) => kept.extend(inner.iter().cloned()),
                 part => kept.push(part),
             }
         }
@@ -84,7 +96,7 @@ impl Condition {
         match kept.len() {
             0 => Condition::Always,
             1 => kept.swap_remove(0),
-            _ => Condition::All(kept),
+            _ => Condition::All(kept.into()),
         }
     }
 
@@ -97,13 +109,22 @@ impl Condition {
         }
     }
 
+    /// Where it holds and none of these does.
+    pub fn without(self, others: impl IntoIterator<Item = Condition>) -> Condition {
+        let mut others = others.into_iter().map(Condition::negate).peekable();
+        if others.peek().is_none() || self == Condition::Never {
+            return self;
+        }
+        Condition::all([self].into_iter().chain(others))
+    }
+
     pub fn any(parts: impl IntoIterator<Item = Condition>) -> Condition {
         let mut kept = Vec::new();
         for part in parts {
             match part {
                 Condition::Never => {}
                 Condition::Always => return Condition::Always,
-                Condition::Any(inner) => kept.extend(inner),
+                Condition::Any(inner) => kept.extend(inner.iter().cloned()),
                 part => kept.push(part),
             }
         }
@@ -111,7 +132,7 @@ impl Condition {
         match kept.len() {
             0 => Condition::Never,
             1 => kept.swap_remove(0),
-            _ => Condition::Any(kept),
+            _ => Condition::Any(kept.into()),
         }
     }
 
@@ -119,8 +140,8 @@ impl Condition {
         match self {
             Condition::Always => Condition::Never,
             Condition::Never => Condition::Always,
-            Condition::Not(inner) => *inner,
-            other => Condition::Not(Box::new(other)),
+            Condition::Not(inner) => Condition::clone(&inner),
+            other => Condition::Not(Arc::new(other)),
         }
     }
 
@@ -131,7 +152,7 @@ impl Condition {
             Condition::All(parts) => parts.iter().all(|part| part.holds(facts)),
             Condition::Any(parts) => parts.iter().any(|part| part.holds(facts)),
             Condition::Not(inner) => !inner.holds(facts),
-            Condition::Is(atom) => facts.satisfy(atom),
+            Condition::Is(probe) => facts.may(probe.mark) && facts.satisfy(&probe.atom),
         }
     }
 
@@ -141,8 +162,10 @@ impl Condition {
             Condition::Always | Condition::Never => 0,
             Condition::All(parts) | Condition::Any(parts) => parts.iter().map(Condition::keys).sum(),
             Condition::Not(inner) => inner.keys(),
-            Condition::Is(Atom::Key(keys)) => keys.len(),
-            Condition::Is(_) => 0,
+            Condition::Is(probe) => match &**probe {
+                Atom::Key(keys) => keys.len(),
+                _ => 0,
+            },
         }
     }
 
@@ -162,8 +185,22 @@ impl Condition {
             Condition::Always | Condition::Never => false,
             Condition::All(parts) | Condition::Any(parts) => parts.iter().any(Condition::asks_for_authors),
             Condition::Not(inner) => inner.asks_for_authors(),
-            Condition::Is(atom) => matches!(atom, Atom::AuthoredBy { .. }),
+            Condition::Is(atom) => matches!(**atom, Atom::AuthoredBy { .. }),
         }
+    }
+}
+
+impl Deref for Probe {
+    type Target = Atom;
+
+    fn deref(&self) -> &Atom {
+        &self.atom
+    }
+}
+
+impl PartialEq for Probe {
+    fn eq(&self, other: &Probe) -> bool {
+        Arc::ptr_eq(&self.atom, &other.atom) || (self.mark == other.mark && self.atom == other.atom)
     }
 }
 

@@ -15,17 +15,19 @@ use super::facts::Facts;
 use super::parts::{self, Way};
 use super::question::Question;
 use super::residual::{Clause, ForPurpose, Ordinary, Residual, Shape, specialise};
+use super::rule::Cited;
 use super::world::World;
 
 /// Permit or deny, with reasons and obligations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    resource: String,
+    resource: Arc<str>,
     effect: Effect,
     is_released: bool,
     is_decided: bool,
     states_action: bool,
-    purposes: BTreeSet<String>,
+    /// `None` for none.
+    purposes: Option<Arc<BTreeSet<String>>>,
     obligations: BTreeSet<String>,
     reasons: Vec<Reason>,
     /// The parts that stay behind when the rest is released.
@@ -45,7 +47,7 @@ pub enum Effect {
 pub struct Reason {
     effect: Effect,
     /// `Consent/c1/_history/1`, and the rule in it.
-    consent: Option<(Arc<str>, Arc<str>)>,
+    consent: Option<Arc<Cited>>,
     /// The rule of consent.md that made it decide.
     rule: &'static str,
     /// The rule lists the action asked for.
@@ -151,10 +153,10 @@ fn together(facts: &Facts, found: Vec<Decision>) -> Decision {
     let permits = found.iter().filter(|decision| decision.is_released).count();
     let denies = found.iter().any(|decision| decision.effect == Effect::Deny && decision.is_decided);
     let is_decided = found.iter().any(|decision| decision.is_decided);
-    let purposes = found.iter().map(|decision| decision.purposes.clone()).reduce(|all, own| &all & &own);
-    let purposes = purposes.unwrap_or_default();
+    let purposes = found.iter().map(|decision| decision.purposes().clone()).reduce(|all, own| &all & &own);
+    let purposes = purposes.filter(|purposes| !purposes.is_empty()).map(Arc::new);
     let mut reasons = distinct(found.iter().flat_map(|decision| decision.reasons.clone()).collect());
-    if permits == found.len() && !purposes.is_empty() {
+    if permits == found.len() && purposes.is_some() {
         let states_action = found.iter().all(|decision| decision.states_action);
         let obligations = found.into_iter().flat_map(|decision| decision.obligations).collect();
         return Decision { is_decided, states_action, purposes, obligations, ..Decision::released(facts, reasons) };
@@ -187,7 +189,7 @@ fn through(glass: &Glass, facts: &Facts) -> Decision {
     let owed = glass.owed.iter().filter(|(named, _)| named.holds(facts)).flat_map(|(_, codes)| codes.clone());
     Decision {
         obligations: glass.obligations().chain(owed).collect(),
-        purposes: BTreeSet::from([super::purpose::EMERGENCY.to_string()]),
+        purposes: Some(Arc::new(BTreeSet::from([super::purpose::EMERGENCY.to_string()]))),
         ..Decision::released(facts, vec![Reason::policy(Effect::Permit, "R15", "emergency")])
     }
 }
@@ -206,18 +208,18 @@ enum Outcome {
 fn ordinarily(ordinary: &Ordinary, facts: &Facts) -> Decision {
     let by_default = |effect: Effect| Reason::policy(effect, "R10", ordinary.default.name());
     let (mut denied, mut granted, mut unlawful, mut doubted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut purposes = BTreeSet::new();
+    let mut opened: Vec<&ForPurpose> = Vec::new();
     let mut obligations = BTreeSet::new();
     for purpose in &ordinary.purposes {
         match purpose.outcome(facts) {
-            Outcome::Denied(reasons) => denied.extend(reasons),
+            Outcome::Denied(reasons) => add(&mut denied, reasons),
             Outcome::Granted(reasons) => {
-                purposes.insert(purpose.purpose.clone());
-                obligations.extend(purpose.owed(facts));
-                granted.extend(if reasons.is_empty() { vec![by_default(Effect::Permit)] } else { reasons });
+                opened.push(purpose);
+                purpose.owed(facts, &mut obligations);
+                add(&mut granted, if reasons.is_empty() { vec![by_default(Effect::Permit)] } else { reasons });
             }
-            Outcome::Unlawful(reasons) => unlawful.extend(reasons),
-            Outcome::Doubted(reasons) => doubted.extend(reasons),
+            Outcome::Unlawful(reasons) => add(&mut unlawful, reasons),
+            Outcome::Doubted(reasons) => add(&mut doubted, reasons),
             Outcome::Silent => {}
         }
     }
@@ -227,9 +229,9 @@ fn ordinarily(ordinary: &Ordinary, facts: &Facts) -> Decision {
         return Decision::withheld(facts, true, distinct(denied));
     }
     if !ordinary.unclear.is_empty() {
-        let reasons = ordinary.unclear.iter().map(|consent| Reason {
+        let reasons = ordinary.unclear.iter().map(|root| Reason {
             effect: Effect::Indeterminate,
-            consent: Some((consent.clone(), "provision".into())),
+            consent: Some(root.clone()),
             rule: "R2",
             states_action: false,
             policy: None,
@@ -237,13 +239,17 @@ fn ordinarily(ordinary: &Ordinary, facts: &Facts) -> Decision {
         return Decision { effect: Effect::Indeterminate, ..Decision::withheld(facts, true, reasons.collect()) };
     }
     if !granted.is_empty() {
-        if ordinary.purposes.iter().any(|purpose| !purposes.contains(&purpose.purpose)) {
+        if opened.len() < ordinary.purposes.len() {
             obligations.insert("NOREUSE".to_string());
         }
+        let purposes = match opened[..] {
+            [one] => one.alone.clone(),
+            _ => Arc::new(opened.iter().map(|purpose| purpose.purpose.clone()).collect()),
+        };
         let is_decided = granted.iter().any(|reason| reason.consent.is_some());
         let states_action = granted.iter().any(|reason| reason.states_action);
         let released = Decision::released(facts, distinct(granted));
-        return Decision { is_decided, states_action, purposes, obligations, ..released };
+        return Decision { is_decided, states_action, purposes: Some(purposes), obligations, ..released };
     }
     if !unlawful.is_empty() {
         return Decision::withheld(facts, true, distinct(unlawful));
@@ -254,68 +260,96 @@ fn ordinarily(ordinary: &Ordinary, facts: &Facts) -> Decision {
     Decision::withheld(facts, false, vec![by_default(Effect::Deny)])
 }
 
+/// Most questions have one purpose, whose reasons are all there are.
+fn add(all: &mut Vec<Reason>, more: Vec<Reason>) {
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.extend(more);
+    }
+}
+
 impl ForPurpose {
     /// Deny beats permit beats silence (R10); then the law takes away (R15).
     fn outcome(&self, facts: &Facts) -> Outcome {
-        let denying = holding(&self.denies, facts);
+        let denying = reasons(&self.denies, Effect::Deny, facts, |_| ());
         if !denying.is_empty() {
-            return Outcome::Denied(reasons(&denying, Effect::Deny, facts));
+            return Outcome::Denied(denying);
         }
-        let permitting = holding(&self.permits, facts);
+        let mut refusing: Option<Vec<usize>> = None;
+        let permitting = reasons(&self.permits, Effect::Permit, facts, |clause| {
+            let refusing = refusing.get_or_insert_with(|| self.refusing(facts));
+            refusing.retain(|place| !clause.met.get(*place).is_some_and(|met| met.holds(facts)));
+        });
         if permitting.is_empty() {
-            let doubting = holding(&self.doubts, facts);
+            let doubting = reasons(&self.doubts, Effect::Indeterminate, facts, |_| ());
             if !doubting.is_empty() {
-                return Outcome::Doubted(reasons(&doubting, Effect::Indeterminate, facts));
+                return Outcome::Doubted(doubting);
             }
             if !self.default.holds(facts) {
                 return Outcome::Silent;
             }
         }
-        let refusing = self.law.iter().enumerate().filter(|(place, row)| {
-            let met = |clause: &&Clause| clause.met[*place].holds(facts);
-            !row.is_allowed && row.applies.holds(facts) && !permitting.iter().any(met)
-        });
-        let refusals: Vec<Reason> = refusing.map(|(_, row)| Reason::policy(Effect::Deny, "R15", &row.id)).collect();
-        if refusals.is_empty() {
-            Outcome::Granted(reasons(&permitting, Effect::Permit, facts))
-        } else {
-            Outcome::Unlawful(refusals)
+        let refusing = refusing.unwrap_or_else(|| self.refusing(facts));
+        if refusing.is_empty() {
+            return Outcome::Granted(permitting);
+        }
+        let rows = refusing.into_iter().filter_map(|place| self.law.get(place));
+        Outcome::Unlawful(rows.map(|row| Reason::policy(Effect::Deny, "R15", &row.id)).collect())
+    }
+
+    /// The rows of law that take this away, unless a rule that permits meets them.
+    fn refusing(&self, facts: &Facts) -> Vec<usize> {
+        let rows = self.law.iter().enumerate().filter(|(_, row)| !row.is_allowed && row.applies.holds(facts));
+        rows.map(|(place, _)| place).collect()
+    }
+
+    /// Adds what the law asks for in return.
+    fn owed(&self, facts: &Facts, owed: &mut BTreeSet<String>) {
+        for row in self.law.iter().filter(|row| !row.obligations.is_empty() && row.applies.holds(facts)) {
+            let binding = row.obligations.iter().filter(|(_, binds)| binds.holds(facts));
+            owed.extend(binding.map(|(code, _)| code.clone()));
         }
     }
-
-    /// What the law asks for in return.
-    fn owed(&self, facts: &Facts) -> Vec<String> {
-        let applying = self.law.iter().filter(|row| row.applies.holds(facts));
-        let duties = applying.flat_map(|row| &row.obligations).filter(|(_, binds)| binds.holds(facts));
-        duties.map(|(code, _)| code.clone()).collect()
-    }
 }
 
-fn holding<'a>(clauses: &'a [Clause], facts: &Facts) -> Vec<&'a Clause> {
-    clauses.iter().filter(|clause| clause.when.holds(facts)).collect()
-}
-
+/// What the clauses that hold give as reasons; each of them is shown to `seen`.
+///
 /// The deepest of each branch: a rule above one that decides the same way is not the one that decided. Clauses come
 /// in the order in which they were compiled, in which all that is below a rule stands right before it.
-fn reasons(clauses: &[&Clause], effect: Effect, facts: &Facts) -> Vec<Reason> {
-    let is_below = |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'));
-    let is_deepest = |place: usize, clause: &Clause| {
-        let before = place.checked_sub(1).map(|before| clauses[before]);
-        !before.is_some_and(|other| other.consent == clause.consent && is_below(&other.path, &clause.path))
-    };
-    let reason = |clause: &&Clause| Reason {
-        effect,
-        consent: Some((clause.consent.clone(), clause.path.clone())),
-        rule: match &*clause.path {
-            _ if clause.doubt.holds(facts) => "R13",
-            "provision" => "R2",
-            _ => "R4",
-        },
-        states_action: clause.states_action,
-        policy: None,
-    };
-    let deepest = clauses.iter().enumerate().filter(|(place, clause)| is_deepest(*place, clause));
-    deepest.map(|(_, clause)| reason(clause)).collect()
+fn reasons(clauses: &[Clause], effect: Effect, facts: &Facts, mut seen: impl FnMut(&Clause)) -> Vec<Reason> {
+    let mut found = Vec::new();
+    let mut before: Option<&Cited> = None;
+    for clause in clauses.iter().filter(|clause| clause.when.holds(facts)) {
+        seen(clause);
+        let cited = &clause.cited;
+        if !before.is_some_and(|before| before.is_below(cited)) {
+            if found.capacity() == 0 {
+                found.reserve_exact(clauses.len().min(16));
+            }
+            found.push(Reason {
+                effect,
+                consent: Some(cited.clone()),
+                rule: match &*cited.path {
+                    _ if clause.doubt.holds(facts) => "R13",
+                    "provision" => "R2",
+                    _ => "R4",
+                },
+                states_action: clause.states_action,
+                policy: None,
+            });
+        }
+        before = Some(cited);
+    }
+    found
+}
+
+impl Cited {
+    /// Whether it lies below the other in one reading of a consent.
+    fn is_below(&self, above: &Cited) -> bool {
+        Arc::ptr_eq(&self.consent, &above.consent)
+            && self.path.strip_prefix(&*above.path).is_some_and(|rest| rest.starts_with('.'))
+    }
 }
 
 /// Each reason once, where it stood first.
@@ -330,12 +364,12 @@ fn distinct(mut reasons: Vec<Reason>) -> Vec<Reason> {
 impl Decision {
     fn released(facts: &Facts, reasons: Vec<Reason>) -> Decision {
         Decision {
-            resource: facts.key().to_string(),
+            resource: facts.shared_key(),
             effect: Effect::Permit,
             is_released: true,
             is_decided: true,
             states_action: false,
-            purposes: BTreeSet::new(),
+            purposes: None,
             obligations: BTreeSet::new(),
             reasons,
             withheld: Vec::new(),

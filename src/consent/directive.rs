@@ -62,7 +62,12 @@ impl Directive {
         let contained: Vec<Resource> =
             root.each("contained").filter_map(|inner| Resource::from_value(inner.value()?.clone())).collect();
         let zone = root.text("dateTime").and_then(Zone::of);
-        let mut reader = Reader::new(&contained, zone.as_ref());
+        let version: Arc<str> = match root.get("meta").text("versionId") {
+            Some(version) => format!("{}/_history/{version}", consent.key()),
+            None => consent.key(),
+        }
+        .into();
+        let mut reader = Reader::new(&version, &contained, zone.as_ref());
         let answer = answer(root, &mut reader);
         let rule = reader.root(root.get("provision"));
         let period = root.get("provision").get("period");
@@ -72,11 +77,6 @@ impl Directive {
         let keys = |name: &str| root.references(name).iter().map(|named| named.key()).collect();
         Directive {
             key: consent.key(),
-            version: match root.get("meta").text("versionId") {
-                Some(version) => format!("{}/_history/{version}", consent.key()),
-                None => consent.key(),
-            }
-            .into(),
             is_active: status == "active",
             has_counted: matches!(status, "active" | "inactive"),
             is_privacy: is_privacy(root),
@@ -93,6 +93,7 @@ impl Directive {
             period: period.exists().then(|| Span::read_in(period, zone.as_ref())),
             root: rule,
             unenforced: reader.unenforced(),
+            version,
             zone,
             contained,
             opens: Opens::Everything,
@@ -123,6 +124,10 @@ impl Directive {
     /// The zone in which its bare dates are read (R5).
     pub(super) fn zone(&self, asked_in: &Zone) -> Zone {
         self.zone.as_ref().unwrap_or(asked_in).clone()
+    }
+
+    pub(super) fn own_zone(&self) -> Option<&Zone> {
+        self.zone.as_ref()
     }
 
     pub(super) fn root_actors(&self) -> Vec<&Actor> {

@@ -3,18 +3,20 @@
 //! The plain ones are columns of the store; the rest stay with whoever holds the resource. Nothing here judges.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::condition::Atom;
 use super::label::{ANY_CODE, CONFIDENTIALITY, rank};
+use super::mark::{Mark, Marks, Place};
 use super::parts::{Inside, Labels, Part};
 use super::purpose::ACT_REASON;
 use super::span::{Span, is_instant, moment};
 use super::world::World;
-use crate::fhir::{Element, Interval, Reference, Resource, Zone};
+use crate::fhir::{Element, Instant, Interval, Reference, Resource, Zone};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
-    key: String,
+    key: Arc<str>,
     kind: String,
     origin: String,
     rank: Option<u8>,
@@ -24,11 +26,13 @@ pub struct Facts {
     concepts: BTreeSet<(String, String)>,
     codes: BTreeSet<(String, String)>,
     time: OwnTime,
+    settled: Settled,
     refers_to: BTreeSet<String>,
     authors: BTreeSet<String>,
     /// Nobody is named as an author, or somebody in a way that cannot be followed.
     unnamed_author: bool,
     parts: Vec<Part>,
+    marks: Marks,
 }
 
 /// As it was written: a bare date is read in the zone of the consent that asks.
@@ -38,6 +42,17 @@ enum OwnTime {
     None,
     At(String),
     During(Span),
+}
+
+/// What can be said of its own time before it is known in whose zone it is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Settled {
+    #[default]
+    Nothing,
+    /// The same in every zone.
+    Exactly(Option<Interval>),
+    /// Read as if in UTC: no zone is two days away.
+    About(Interval),
 }
 
 impl Facts {
@@ -54,8 +69,9 @@ impl Facts {
         let key = resource.key();
         names.extend(worlds.into_iter().flat_map(|world| world.authors_by_provenance(&key)));
         let Inside { whole, parts } = Inside::of(root);
+        let time = own_time(resource);
         let facts = Facts {
-            key,
+            key: key.into(),
             kind: resource.kind().to_string(),
             origin: resource.source().map(origin).unwrap_or_default(),
             rank: highest_rank(resource),
@@ -64,13 +80,44 @@ impl Facts {
             profiles: root.get("meta").each("profile").filter_map(Element::as_str).map(str::to_string).collect(),
             concepts: own_concepts(root),
             codes: all_codes(root),
-            time: own_time(resource),
+            settled: time.settled(),
+            time,
             refers_to: references(root),
             unnamed_author: unnamed_author || names.is_empty(),
             authors: names,
             parts,
-        };
+            marks: Marks::default(),
+        }
+        .marked();
         if whole.is_empty() { facts } else { facts.bearing(&whole) }
+    }
+
+    /// With the marks of what it has.
+    fn marked(mut self) -> Facts {
+        fn texts(set: &BTreeSet<String>) -> impl Iterator<Item = &str> {
+            set.iter().map(String::as_str)
+        }
+        fn codes(set: &BTreeSet<(String, String)>) -> impl Iterator<Item = &str> {
+            set.iter().map(|(_, code)| code.as_str())
+        }
+        let profiles = texts(&self.profiles).chain(self.profiles.iter().filter_map(|own| Some(own.split_once('|')?.0)));
+        self.marks = Marks::default()
+            .with(Place::Kind, [self.kind.as_str()])
+            .with(Place::Label, codes(&self.labels))
+            .with(Place::Origin, [self.origin.as_str()])
+            .with(Place::Key, [&*self.key])
+            .with(Place::Profile, profiles)
+            .with(Place::Code, codes(&self.codes))
+            .with(Place::Concept, codes(&self.concepts))
+            .with(Place::Reference, texts(&self.refers_to))
+            .with(Place::Author, texts(&self.authors));
+        self
+    }
+
+    /// Whether a test of that mark may hold.
+    #[inline]
+    pub(super) fn may(&self, mark: Mark) -> bool {
+        self.marks.may(mark)
     }
 
     /// What is labelled inside, or contained.
@@ -91,12 +138,12 @@ impl Facts {
             facts.labels.insert((ACT_REASON.to_string(), ANY_CODE.to_string()));
         }
         facts.labels.extend(more.iter().filter(|(system, _)| system != CONFIDENTIALITY).cloned());
-        facts
+        facts.marked()
     }
 
     /// The same, were it of another type.
     pub(super) fn as_kind(&self, kind: &str) -> Facts {
-        Facts { kind: kind.to_string(), ..self.clone() }
+        Facts { kind: kind.to_string(), ..self.clone() }.marked()
     }
 
     /// As [`Facts::patients`], for who asks nothing else of a resource.
@@ -106,6 +153,11 @@ impl Facts {
 
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The same, to be kept.
+    pub(super) fn shared_key(&self) -> Arc<str> {
+        self.key.clone()
     }
 
     pub fn kind(&self) -> &str {
@@ -165,7 +217,7 @@ impl Facts {
             Atom::RankAtLeast(bound) => self.rank.is_some_and(|rank| rank >= *bound),
             Atom::Label(labels) => labels.iter().any(|label| self.labels.contains(label)),
             Atom::Origin(origins) => origins.contains(&self.origin),
-            Atom::Key(keys) => keys.contains(&self.key),
+            Atom::Key(keys) => keys.contains(&*self.key),
             Atom::Profile(profiles) => self.profiles.iter().any(|own| {
                 profiles.contains(own) || own.split_once('|').is_some_and(|(url, _)| profiles.contains(url))
             }),
@@ -173,11 +225,21 @@ impl Facts {
                 let own = if *anywhere { &self.codes } else { &self.concepts };
                 codes.iter().any(|code| own.contains(code))
             }
-            Atom::Time { interval, zone, inside } => match self.time.interval(zone) {
-                Some(own) if *inside => interval.covers(&own),
-                Some(own) => interval.overlaps(&own),
-                None => !inside,
-            },
+            Atom::Time { interval, zone, inside } => {
+                let own = match &self.settled {
+                    Settled::Exactly(own) => *own,
+                    Settled::Nothing => self.time.interval(zone),
+                    Settled::About(near) => match at_a_glance(near, interval, *inside) {
+                        Some(found) => return found,
+                        None => self.time.interval(zone),
+                    },
+                };
+                match own {
+                    Some(own) if *inside => interval.covers(&own),
+                    Some(own) => interval.overlaps(&own),
+                    None => !inside,
+                }
+            }
             Atom::RefersTo(keys) => keys.iter().any(|key| self.refers_to.contains(key)),
             Atom::AuthoredBy { names, or_nobody } => {
                 names.iter().any(|name| self.authors.contains(name)) || (*or_nobody && self.unnamed_author)
@@ -186,7 +248,51 @@ impl Facts {
     }
 }
 
+/// Farther from UTC than any zone.
+const FAR: i64 = 2 * 86_400 * 1_000_000;
+/// Calendars end in 9999, in some zones sooner than in others; until the year 9000 they do not.
+const CALENDAR: Instant = Instant(221_845_392_000_000_000);
+
+/// Whether what is about `near` lies inside, or touches; `None` where that hangs on the zone.
+fn at_a_glance(near: &Interval, interval: &Interval, inside: bool) -> Option<bool> {
+    let before = |at: Instant| Instant(at.0.saturating_sub(FAR));
+    let after = |at: Instant| Instant(at.0.saturating_add(FAR));
+    let (surely, never) = if inside {
+        (
+            interval.start <= before(near.start) && after(near.end) <= interval.end,
+            after(near.start) < interval.start || before(near.end) > interval.end,
+        )
+    } else {
+        (
+            interval.start < before(near.end) && after(near.start) < interval.end,
+            after(near.end) <= interval.start || before(near.start) >= interval.end,
+        )
+    };
+    if surely { Some(true) } else { never.then_some(false) }
+}
+
 impl OwnTime {
+    fn settled(&self) -> Settled {
+        // Of each side that is there, whether it is a date of somebody's calendar.
+        let (start, end) = match self {
+            OwnTime::None => (None, None),
+            OwnTime::At(text) => (Some(!is_instant(text)), Some(!is_instant(text))),
+            OwnTime::During(span) => {
+                let (start, end) = span.is_local();
+                (span.has_start().then_some(start), span.has_end().then_some(end))
+            }
+        };
+        let utc = self.interval(&Zone::utc());
+        match utc {
+            _ if start != Some(true) && end != Some(true) => Settled::Exactly(utc),
+            Some(near) if start != Some(false) && end != Some(false) => {
+                let is_near = near.start < CALENDAR && (end.is_none() || near.end < CALENDAR);
+                if is_near { Settled::About(near) } else { Settled::Nothing }
+            }
+            _ => Settled::Nothing,
+        }
+    }
+
     fn interval(&self, zone: &Zone) -> Option<Interval> {
         match self {
             OwnTime::None => None,

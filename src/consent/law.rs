@@ -82,7 +82,8 @@ impl<'a> Law<'a> {
         self.rows.into_iter().map(bind).collect()
     }
 
-    /// For each row of `bound`, the data for which this rule has all that the row needs.
+    /// For each row of `bound`, the data for which this rule has all that the row needs. Of the rule itself, besides what
+    /// it takes over, that hangs on its actors, purposes and labels, and on whether it names records.
     pub fn met_by(&self, rule: &Rule, above: Inherited, lens: &Lens) -> Vec<Condition> {
         let ground = Ground { rule, above, lens };
         let met = |bound: &Binding| Condition::any(bound.ways.iter().map(|way| self.opened(way, &ground)));
@@ -114,7 +115,7 @@ impl<'a> Law<'a> {
             Some(Need::Designation) => self.is_designated(ground),
             Some(Need::Purpose) => !ground.purposes().is_empty(),
             Some(Need::OnlyPurpose(purpose)) => ground.states_only(|stated| stated == purpose),
-            Some(Need::Records) => ground.names_records(),
+            Some(Need::Records) => names_records(ground.rule),
             Some(Need::Date) => directive.written.is_some(),
             Some(Need::Signature) => directive.is_signed,
             Some(Need::End) => has_end(directive),
@@ -231,11 +232,6 @@ impl Ground<'_> {
         held.chain(self.lens.directive.custodians.iter().cloned()).collect()
     }
 
-    fn names_records(&self) -> bool {
-        let rule = self.rule;
-        rule.class.is_some() || rule.code.is_some() || rule.data.is_some() || rule.label.is_some()
-    }
-
     /// A parent code is no mention.
     fn mentions(&self, codes: &[String]) -> bool {
         let labels = self.rule.label.iter().flat_map(|labels| &labels.known);
@@ -244,6 +240,10 @@ impl Ground<'_> {
             Label::Rank(_) => false,
         })
     }
+}
+
+pub fn names_records(rule: &Rule) -> bool {
+    rule.class.is_some() || rule.code.is_some() || rule.data.is_some() || rule.label.is_some()
 }
 
 fn is_under(directive: &Directive, policy: &str) -> bool {

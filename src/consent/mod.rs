@@ -24,6 +24,7 @@ mod footing;
 mod label;
 mod labeller;
 mod law;
+mod mark;
 mod minimum;
 mod opens;
 mod parts;

@@ -4,6 +4,7 @@
 //! expression for the store. INVARIANT: both read the same clauses, and `condition().holds(facts)` is
 //! `decide(facts).permits()`; the property in `tests.rs` holds them together.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::clock::Clock;
@@ -11,13 +12,13 @@ use super::condition::Condition;
 use super::directive::{Answer, Directive};
 use super::directives::{Directives, Voice};
 use super::emergency::{Glass, stands};
-use super::law::{Bound, Law};
+use super::law::{Bound, Law, names_records};
 use super::policy::DefaultPolicy;
-use super::purpose::{EMERGENCY, is_within};
+use super::purpose::{EMERGENCY, covering, is_within};
 use super::question::Question;
 use super::regime::Asked;
-use super::rule::{Effect, Rule};
-use super::select::{Inherited, Lens, Match};
+use super::rule::{Actor, Cited, Effect, Listed, Rule};
+use super::select::{Inherited, Lens, Match, Taken};
 use super::world::World;
 use crate::fhir::Instant;
 
@@ -43,14 +44,17 @@ pub(super) enum Shape {
 pub(super) struct Ordinary {
     pub default: DefaultPolicy,
     pub purposes: Vec<ForPurpose>,
-    /// Versions of consents that are indeterminate as a whole (R2).
-    pub unclear: Vec<Arc<str>>,
+    /// The roots of consents that are indeterminate as a whole (R2).
+    pub unclear: Vec<Arc<Cited>>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct ForPurpose {
     pub purpose: String,
+    /// It alone, as a decision tells which purposes are granted.
+    pub alone: Arc<BTreeSet<String>>,
     pub denies: Vec<Clause>,
+    /// Asked only where no deny decides.
     pub permits: Vec<Clause>,
     /// Permits that would decide, had we understood them (R13).
     pub doubts: Vec<Clause>,
@@ -61,15 +65,14 @@ pub(super) struct ForPurpose {
 /// A rule, and when it decides.
 #[derive(Clone, Debug)]
 pub(super) struct Clause {
-    pub consent: Arc<str>,
-    pub path: Arc<str>,
+    pub cited: Arc<Cited>,
     pub when: Condition,
     /// Where it does so only for want of understanding.
     pub doubt: Condition,
     /// It lists the action asked for, rather than leaving all open.
     pub states_action: bool,
     /// For each row of law, where this rule has what the row needs.
-    pub met: Vec<Condition>,
+    pub met: Arc<[Condition]>,
 }
 
 /// Fixes everything but the resource.
@@ -92,12 +95,13 @@ fn shape(person: &Directives, world: &World, question: &Question, clock: &Clock)
     let closure = question.recipient.closure(world, clock);
     let heard = person.heard_for(Some(&question.recipient), world, clock);
     let unclear = heard.iter().filter(|(directive, _)| directive.answer == Answer::Unclear);
-    let unclear = unclear.map(|(directive, _)| directive.version.clone()).collect();
+    let unclear = unclear.map(|(directive, _)| directive.root.cited.clone()).collect();
     let for_purpose = |purpose: &String| {
         let asked = Asked { world, clock, recipient: &question.recipient, person, purpose };
         let law = Law::of(&asked, &heard);
         let mut found = ForPurpose {
             purpose: purpose.clone(),
+            alone: Arc::new(BTreeSet::from([purpose.clone()])),
             denies: Vec::new(),
             permits: Vec::new(),
             doubts: Vec::new(),
@@ -105,12 +109,16 @@ fn shape(person: &Directives, world: &World, question: &Question, clock: &Clock)
             law: Vec::new(),
         };
         let action = question.action.code();
+        let purposes = covering(purpose);
+        let none: Arc<[Condition]> = Arc::new([]);
         for (directive, voice) in &heard {
             let zone = directive.zone(clock.zone);
-            let lens = Lens { world, clock, closure: &closure, action, purpose, directive, zone };
+            let lens = Lens { world, clock, closure: &closure, action, purposes: &purposes, directive, zone };
             if let Some(effect) = root_effect(directive, purpose) {
                 let opened = directive.opens.condition(&question.recipient, world);
-                let mut compiler = Compiler { lens: &lens, law: &law, voice: *voice, opened, found: &mut found };
+                let (lens, law, none) = (&lens, &law, &none);
+                let mut compiler =
+                    Compiler { lens, law, voice: *voice, opened, met: Vec::new(), none, found: &mut found };
                 compiler.root(effect);
             }
         }
@@ -141,8 +149,15 @@ struct Compiler<'a, 'b> {
     voice: Voice,
     /// What its permits may open to who asks.
     opened: Condition,
+    /// What rules of this directive have of what the law needs, by all that it hangs on besides the directive.
+    met: Vec<(Standing, Arc<[Condition]>)>,
+    none: &'b Arc<[Condition]>,
     found: &'b mut ForPurpose,
 }
+
+/// On what of a rule without labels it hangs which needs of the law it meets: by its place in memory, whose actors and
+/// whose purposes count, and whether it names records.
+type Standing = (Option<*const Listed<Actor>>, Option<*const Listed<String>>, bool);
 
 /// Where the chain above a rule applies.
 #[derive(Clone)]
@@ -157,23 +172,26 @@ struct Chain {
 struct Applying {
     permits: Vec<Condition>,
     denies: Vec<Condition>,
+    /// Denies with nothing below them: where they apply they decide, and what a permit says there is never asked.
+    bare_denies: Vec<Condition>,
 }
 
 impl Compiler<'_, '_> {
     /// Rules directly under the root are looked at whether or not the root's own selectors match.
     fn root(&mut self, effect: Effect) {
         let root = &self.lens.directive.root;
-        let matched = self.lens.matches(root, effect, Inherited::default());
+        let nothing = self.lens.taken(Inherited::default());
+        let matched = self.lens.matches_below(root, effect, &nothing);
         let vague = if effect == Effect::Deny { matched.doubt() } else { Condition::Never };
         let below = Chain { applies: Condition::Always, vague };
-        let children = self.children(root, &below, Inherited::default().below(root));
+        let children = self.children(root, &below, nothing.from.below(root));
         let whole = Chain { applies: Condition::Always, vague: Condition::Never };
-        self.clauses(root, effect, Inherited::default(), &whole, matched, children);
+        self.clauses(root, effect, nothing.from, &whole, matched, children);
     }
 
     /// Compiles a nested rule and all below it; where it applies.
-    fn nested(&mut self, rule: &Rule, chain: &Chain, above: Inherited) -> Condition {
-        let matched = self.lens.matches(rule, rule.effect, above);
+    fn nested(&mut self, rule: &Rule, chain: &Chain, above: &Taken) -> Condition {
+        let matched = self.lens.matches_below(rule, rule.effect, above);
         if *matched.maybe() == Condition::Never {
             return Condition::Never;
         }
@@ -186,18 +204,20 @@ impl Compiler<'_, '_> {
         // Below a rule that applies nowhere nothing does.
         if !rule.children.is_empty() && applies != Condition::Never {
             let below = Chain { applies: applies.clone(), vague: Condition::any([chain.vague.clone(), vague]) };
-            children = self.children(rule, &below, above.below(rule));
+            children = self.children(rule, &below, above.from.below(rule));
         }
-        self.clauses(rule, rule.effect, above, chain, matched, children);
+        self.clauses(rule, rule.effect, above.from, chain, matched, children);
         applies
     }
 
     fn children(&mut self, rule: &Rule, below: &Chain, inherited: Inherited) -> Applying {
         let mut applying = Applying::default();
+        let taken = self.lens.taken(inherited);
         for child in &rule.children {
-            match (child.effect, self.nested(child, below, inherited)) {
+            match (child.effect, self.nested(child, below, &taken)) {
                 (_, Condition::Never) => {}
                 (Effect::Permit, applies) => applying.permits.push(applies),
+                (Effect::Deny, applies) if child.children.is_empty() => applying.bare_denies.push(applies),
                 (Effect::Deny, applies) => applying.denies.push(applies),
             }
         }
@@ -205,7 +225,8 @@ impl Compiler<'_, '_> {
     }
 
     /// A deny decides where no child applies. A permit decides where no denying child does: a nested permit adds, it
-    /// takes nothing from the permit above it.
+    /// takes nothing from the permit above it. What is nothing but a deny need not be said in the permit again: both
+    /// readers of the clauses look at all denies first.
     fn clauses(
         &mut self,
         rule: &Rule,
@@ -219,23 +240,21 @@ impl Compiler<'_, '_> {
             return;
         }
         let actions = rule.action.as_ref().or(above.action);
-        let clause = |when: Condition, doubt: Condition, met: Vec<Condition>| Clause {
-            consent: self.lens.directive.version.clone(),
-            path: rule.path.clone(),
+        let asked_for = self.lens.action;
+        let clause = |when: Condition, doubt: Condition, met: Arc<[Condition]>| Clause {
+            cited: rule.cited.clone(),
             when,
             doubt,
-            states_action: actions.is_some_and(|actions| actions.known.iter().any(|own| own == self.lens.action)),
+            states_action: actions.is_some_and(|actions| actions.known.iter().any(|own| own == asked_for)),
             met,
         };
         match effect {
             Effect::Deny => {
                 let doubt = matched.doubt();
-                let children = [children.permits, children.denies].concat();
-                let spared = children.into_iter().map(Condition::negate);
                 let own = chain.applies.clone().and(matched.into_maybe());
-                let when = if spared.len() == 0 { own } else { Condition::all([own].into_iter().chain(spared)) };
+                let when = own.without(children.permits.into_iter().chain(children.denies).chain(children.bare_denies));
                 if when != Condition::Never {
-                    self.found.denies.push(clause(when, doubt, Vec::new()));
+                    self.found.denies.push(clause(when, doubt, self.none.clone()));
                 }
             }
             Effect::Permit => {
@@ -245,18 +264,33 @@ impl Compiler<'_, '_> {
                 };
                 let base = chain.applies.clone().and(chain.vague.clone().negate()).and(opened);
                 let doubted = matched.doubt().and(base.clone());
-                let taken = children.denies.into_iter().map(Condition::negate);
-                let own = base.and(matched.surely);
-                let when = if taken.len() == 0 { own } else { Condition::all([own].into_iter().chain(taken)) };
+                let when = base.and(matched.surely).without(children.denies);
                 if when != Condition::Never {
-                    let met = self.law.met_by(rule, above, self.lens);
+                    let met = self.met_by(rule, above);
                     self.found.permits.push(clause(when, Condition::Never, met));
                 }
                 if doubted != Condition::Never {
-                    self.found.doubts.push(clause(doubted, Condition::Always, Vec::new()));
+                    self.found.doubts.push(clause(doubted, Condition::Always, self.none.clone()));
                 }
             }
         }
+    }
+
+    fn met_by(&mut self, rule: &Rule, above: Inherited) -> Arc<[Condition]> {
+        let law = |compiler: &Self| Arc::from(compiler.law.met_by(rule, above, compiler.lens));
+        // Labels may be mentions, which some needs are about.
+        if rule.label.is_some() {
+            return law(self);
+        }
+        let actors = rule.actor.as_ref().or(above.actor).map(std::ptr::from_ref);
+        let purposes = rule.purpose.as_ref().or(above.purpose).map(std::ptr::from_ref);
+        let standing = (actors, purposes, names_records(rule));
+        if let Some((_, met)) = self.met.iter().find(|(own, _)| *own == standing) {
+            return met.clone();
+        }
+        let met: Arc<[Condition]> = law(self);
+        self.met.push((standing, met.clone()));
+        met
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::label::{ACT_CODE, CONFIDENTIALITY, OBSERVATION_VALUE, is_known, rank};
 use super::purpose::{self, ACT_REASON};
+use super::select::Standing;
 use super::span::Span;
 use super::world;
 use crate::fhir::{Coding, Element, Reference, Resource, Zone};
@@ -25,8 +26,8 @@ pub enum Effect {
 
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// `provision.provision[0]`.
-    pub path: Arc<str>,
+    /// What a decision quotes.
+    pub cited: Arc<Cited>,
     /// Its own type; the root's is the directive's `answer`.
     pub effect: Effect,
     /// A modifier, a type or an element that we do not know: it can only match for want of understanding.
@@ -44,6 +45,17 @@ pub struct Rule {
     pub data_period: Option<Span>,
     pub data: Option<Listed<Data>>,
     pub children: Vec<Rule>,
+    /// Where its selectors of data match, whoever asks.
+    pub standing: Standing,
+}
+
+/// A rule of one version of a consent.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Cited {
+    /// `Consent/c1/_history/1`.
+    pub consent: Arc<str>,
+    /// `provision.provision[0]`.
+    pub path: Arc<str>,
 }
 
 /// The values of one selector: alternatives.
@@ -123,15 +135,16 @@ const LEVELS_READ: usize = 16;
 
 /// Reads provisions and remembers what it did not understand.
 pub struct Reader<'a> {
+    consent: &'a Arc<str>,
     contained: &'a [Resource],
     zone: Option<&'a Zone>,
     unenforced: BTreeSet<String>,
 }
 
 impl<'a> Reader<'a> {
-    /// `zone` is the consent's own, in which its bare dates are read (R5).
-    pub fn new(contained: &'a [Resource], zone: Option<&'a Zone>) -> Self {
-        Reader { contained, zone, unenforced: BTreeSet::new() }
+    /// `consent` is the version that is read, `zone` its own, in which its bare dates are read (R5).
+    pub fn new(consent: &'a Arc<str>, contained: &'a [Resource], zone: Option<&'a Zone>) -> Self {
+        Reader { consent, contained, zone, unenforced: BTreeSet::new() }
     }
 
     pub fn note(&mut self, pointer: &str) {
@@ -146,6 +159,7 @@ impl<'a> Reader<'a> {
     pub fn root(&mut self, provision: Element) -> Rule {
         let mut root = self.rule(provision, "provision", "/provision", 1);
         root.period = None;
+        root.standing = Standing::of(&root, &[Effect::Permit, Effect::Deny], self.zone);
         root
     }
 
@@ -160,6 +174,7 @@ impl<'a> Reader<'a> {
                 rule.is_blurred = true;
             }
         }
+        rule.standing = Standing::of(&rule, &[rule.effect], self.zone);
         rule
     }
 
@@ -175,7 +190,8 @@ impl<'a> Reader<'a> {
         let is_blurred = self.has_stranger(provision, pointer) || is_modified || is_cut;
         let children = provision.each("provision").enumerate().take_while(|_| !is_cut);
         Rule {
-            path: path.into(),
+            cited: Arc::new(Cited { consent: self.consent.clone(), path: path.into() }),
+            standing: Standing::default(),
             effect: Effect::Deny,
             is_blurred,
             is_modified,

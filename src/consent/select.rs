@@ -10,8 +10,8 @@ use super::condition::{Atom, Condition};
 use super::directive::Directive;
 use super::facts::references;
 use super::label::with_all_below;
-use super::purpose::is_within;
 use super::rule::{Actor, Class, Data, Effect, Label, Listed, Meaning, Role, Rule, Who};
+use super::span::Span;
 use super::who::{Closure, is_active_role};
 use super::world::{World, identifiers};
 use crate::fhir::Zone;
@@ -22,7 +22,8 @@ pub struct Lens<'a> {
     pub clock: &'a Clock<'a>,
     pub closure: &'a Closure,
     pub action: &'a str,
-    pub purpose: &'a str,
+    /// The purpose asked for, and all that cover it.
+    pub purposes: &'a [&'a str],
     pub directive: &'a Directive,
     /// The directive's own, for its dates and those of resources (R5).
     pub zone: Zone,
@@ -37,15 +38,86 @@ pub struct Match {
 }
 
 /// What the question alone settles of a match.
+#[derive(Clone, Copy)]
 struct Settled {
     surely: bool,
     maybe: bool,
 }
 
 impl Settled {
-    fn and(&mut self, known: bool, has_unknown: bool) {
-        self.surely &= known;
-        self.maybe &= known || has_unknown;
+    const OPEN: Settled = Settled { surely: true, maybe: true };
+
+    fn of(known: bool, has_unknown: bool) -> Settled {
+        Settled { surely: known, maybe: known || has_unknown }
+    }
+
+    fn and(self, other: Settled) -> Settled {
+        Settled { surely: self.surely && other.surely, maybe: self.maybe && other.maybe }
+    }
+}
+
+/// Where the selectors of a rule that speak of the data alone match: the same whoever asks, so it is worked out when
+/// the rule is read. What looks things up, or needs the zone of who asks, is left to the question.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    permit: Option<Match>,
+    deny: Option<Match>,
+}
+
+impl Standing {
+    /// For a rule that may have these effects; `zone` is the consent's own.
+    pub fn of(rule: &Rule, effects: &[Effect], zone: Option<&Zone>) -> Standing {
+        let of = |effect: Effect| effects.contains(&effect).then(|| standing(rule, effect, zone));
+        Standing { permit: of(Effect::Permit), deny: of(Effect::Deny) }
+    }
+
+    fn get(&self, effect: Effect) -> Option<&Match> {
+        match effect {
+            Effect::Permit => self.permit.as_ref(),
+            Effect::Deny => self.deny.as_ref(),
+        }
+    }
+}
+
+fn standing(rule: &Rule, effect: Effect, zone: Option<&Zone>) -> Match {
+    let mut parts = Vec::new();
+    parts.extend(rule.label.as_ref().map(|labels| label(labels, effect)));
+    parts.extend(rule.class.as_ref().map(class));
+    parts.extend(rule.code.as_ref().map(|codes| {
+        let anywhere = effect == Effect::Deny;
+        let atom = Atom::Code { codes: codes.known.iter().cloned().collect(), anywhere };
+        Match::listed(Condition::is(atom), codes.has_unknown)
+    }));
+    parts.extend(rule.data_period.as_ref().zip(zone).map(|(period, zone)| data_period(period, effect, zone)));
+    parts.extend(rule.data.as_ref().filter(|data| !looks_up(data)).map(|data| {
+        let known = data.known.iter().map(named);
+        Match::listed(Condition::any(known), data.has_unknown)
+    }));
+    Match::all(parts)
+}
+
+fn data_period(period: &Span, effect: Effect, zone: &Zone) -> Match {
+    match period.interval(zone) {
+        Some(interval) => {
+            let inside = effect == Effect::Permit;
+            Match::exactly(Condition::is(Atom::Time { interval, zone: zone.clone(), inside }))
+        }
+        None => Match::listed(Condition::Never, true),
+    }
+}
+
+/// Whether what it means hangs on other resources.
+fn looks_up(data: &Listed<Data>) -> bool {
+    data.known.iter().any(|data| matches!(data.meaning, Meaning::Related | Meaning::AuthoredBy))
+}
+
+/// What is meant by its name alone.
+fn named(data: &Data) -> Condition {
+    let named = BTreeSet::from([data.key.clone()]);
+    let itself = Condition::is(Atom::Key(named.clone()));
+    match data.meaning {
+        Meaning::Dependents => Condition::any([itself, Condition::is(Atom::RefersTo(named))]),
+        Meaning::Instance | Meaning::Related | Meaning::AuthoredBy => itself,
     }
 }
 
@@ -69,6 +141,15 @@ impl<'r> Inherited<'r> {
             is_modified: self.is_modified || rule.is_modified,
         }
     }
+}
+
+/// What the rules directly below one take over, and what the question settles of that: the same for all of them.
+#[derive(Clone, Copy)]
+pub struct Taken<'r> {
+    pub from: Inherited<'r>,
+    action: Settled,
+    purpose: Settled,
+    actor: Settled,
 }
 
 impl Match {
@@ -111,58 +192,77 @@ impl Match {
 
 impl Lens<'_> {
     /// Where a rule matches, its own chain above it left aside.
+    #[cfg(test)]
     pub fn matches(&self, rule: &Rule, effect: Effect, inherited: Inherited) -> Match {
-        let purpose = match effect {
-            Effect::Permit => rule.purpose.as_ref().or(inherited.purpose),
-            Effect::Deny => rule.purpose.as_ref(),
-        };
+        self.matches_below(rule, effect, &self.taken(inherited))
+    }
+
+    /// What the question settles of what is taken over.
+    pub fn taken<'r>(&self, from: Inherited<'r>) -> Taken<'r> {
+        Taken {
+            action: from.action.map_or(Settled::OPEN, |actions| self.is_action(actions)),
+            purpose: from.purpose.map_or(Settled::OPEN, |purposes| self.is_purpose(purposes)),
+            actor: from.actor.map_or(Settled::OPEN, |actors| self.is_actor(actors)),
+            from,
+        }
+    }
+
+    fn is_action(&self, actions: &Listed<String>) -> Settled {
+        Settled::of(actions.known.iter().any(|action| action == self.action), actions.has_unknown)
+    }
+
+    fn is_purpose(&self, purposes: &Listed<String>) -> Settled {
+        let covers = |stated: &String| self.purposes.contains(&stated.as_str());
+        Settled::of(purposes.known.iter().any(covers), purposes.has_unknown)
+    }
+
+    fn is_actor(&self, actors: &Listed<Actor>) -> Settled {
+        let mut recipients = actors.known.iter().filter(|actor| actor.role == Role::Recipient).peekable();
+        let is_other = recipients.peek().is_some() && !recipients.any(|actor| self.is_recipient(actor));
+        Settled::of(!is_other, actors.has_unknown)
+    }
+
+    /// As `matches`, below rules of which this is taken over.
+    pub fn matches_below(&self, rule: &Rule, effect: Effect, above: &Taken) -> Match {
         // First what the question has settled: most rules are about somebody or something else.
-        let is_blurred = rule.is_blurred || (effect == Effect::Permit && inherited.is_modified);
+        let is_blurred = rule.is_blurred || (effect == Effect::Permit && above.from.is_modified);
         let mut settled = Settled { surely: !is_blurred, maybe: true };
         if let Some(period) = &rule.period {
-            match period.interval(&self.zone) {
-                Some(interval) => settled.and(self.clock.within(interval), false),
-                None => settled.and(false, true),
-            }
+            settled = settled.and(match period.interval(&self.zone) {
+                Some(interval) => Settled::of(self.clock.within(interval), false),
+                None => Settled::of(false, true),
+            });
         }
-        if let Some(actions) = rule.action.as_ref().or(inherited.action) {
-            settled.and(actions.known.iter().any(|action| action == self.action), actions.has_unknown);
-        }
-        if let Some(purposes) = purpose {
-            settled.and(purposes.known.iter().any(|stated| is_within(self.purpose, stated)), purposes.has_unknown);
-        }
-        let actors = rule.actor.as_ref().or(inherited.actor);
-        if let Some(actors) = actors {
-            let mut recipients = actors.known.iter().filter(|actor| actor.role == Role::Recipient).peekable();
-            let is_other = recipients.peek().is_some() && !recipients.any(|actor| self.is_recipient(actor));
-            settled.and(!is_other, actors.has_unknown);
-        }
+        settled = settled.and(rule.action.as_ref().map_or(above.action, |actions| self.is_action(actions)));
+        settled = settled.and(match (&rule.purpose, effect) {
+            (Some(purposes), _) => self.is_purpose(purposes),
+            (None, Effect::Permit) => above.purpose,
+            (None, Effect::Deny) => Settled::OPEN,
+        });
+        settled = settled.and(rule.actor.as_ref().map_or(above.actor, |actors| self.is_actor(actors)));
         if !settled.maybe {
             return Match::NEVER;
         }
+        let standing = match rule.standing.get(effect) {
+            Some(standing) => standing.clone(),
+            None => standing(rule, effect, self.directive.own_zone()),
+        };
         let mut parts = Vec::new();
         if !settled.surely {
             parts.push(Match::listed(Condition::Never, true));
         }
-        parts.extend(actors.and_then(|actors| self.holders(actors, effect)));
-        parts.extend(rule.label.as_ref().map(|labels| label(labels, effect)));
-        parts.extend(rule.class.as_ref().map(class));
-        parts.extend(rule.code.as_ref().map(|codes| {
-            let anywhere = effect == Effect::Deny;
-            let atom = Atom::Code { codes: codes.known.iter().cloned().collect(), anywhere };
-            Match::listed(Condition::is(atom), codes.has_unknown)
-        }));
-        parts.extend(rule.data_period.as_ref().map(|period| match period.interval(&self.zone) {
-            Some(interval) => {
-                let inside = effect == Effect::Permit;
-                Match::exactly(Condition::is(Atom::Time { interval, zone: self.zone.clone(), inside }))
-            }
-            None => Match::listed(Condition::Never, true),
-        }));
-        parts.extend(rule.data.as_ref().map(|data| {
+        parts.extend(rule.actor.as_ref().or(above.from.actor).and_then(|actors| self.holders(actors, effect)));
+        if self.directive.own_zone().is_none() {
+            parts.extend(rule.data_period.as_ref().map(|period| data_period(period, effect, &self.zone)));
+        }
+        parts.extend(rule.data.as_ref().filter(|data| looks_up(data)).map(|data| {
             let known = data.known.iter().map(|data| self.data(data, effect));
             Match::listed(Condition::any(known), data.has_unknown)
         }));
+        if parts.is_empty() {
+            return standing;
+        }
+        parts.push(standing);
         Match::all(parts)
     }
 
@@ -203,10 +303,7 @@ impl Lens<'_> {
     fn data(&self, data: &Data, effect: Effect) -> Condition {
         let named = BTreeSet::from([data.key.clone()]);
         match data.meaning {
-            Meaning::Instance => Condition::is(Atom::Key(named)),
-            Meaning::Dependents => {
-                Condition::any([Condition::is(Atom::Key(named.clone())), Condition::is(Atom::RefersTo(named))])
-            }
+            Meaning::Instance | Meaning::Dependents => self::named(data),
             Meaning::Related => {
                 let outward = self.world.get(&data.key).map(|resource| references(resource.root())).unwrap_or_default();
                 let keys = outward.into_iter().chain(named.clone()).collect();

@@ -34,7 +34,7 @@ fn written(condition: &Condition) -> Option<Value> {
         Condition::All(parts) => json!({"all": each(parts)?}),
         Condition::Any(parts) => json!({"any": each(parts)?}),
         Condition::Not(part) => json!({"not": written(part)?}),
-        Condition::Is(atom) => match atom {
+        Condition::Is(atom) => match &**atom {
             Atom::Kind(kinds) => json!({"kind": kinds}),
             Atom::Unclassified => json!({"unclassified": true}),
             Atom::RankAtMost(rank) => json!({"atMost": rank}),

@@ -66,6 +66,6 @@ pub fn question(ctx: &Context, world: &World, asking: &Asking) -> Question {
 
 /// The reach that shows one resource which was just decided: its people, and it alone.
 pub fn just(resource: &Resource) -> Vec<(String, Condition)> {
-    let key = Condition::Is(Atom::Key(BTreeSet::from([resource.key()])));
+    let key = Condition::is(Atom::Key(BTreeSet::from([resource.key()])));
     patients(resource).into_iter().map(|patient| (patient, key.clone())).collect()
 }

@@ -102,8 +102,8 @@ fn carry(sql: Sql, condition: &Condition) -> Sql {
     match condition {
         Condition::Always => sql.push("1 = 1"),
         Condition::Never => sql.push("1 = 0"),
-        Condition::All(parts) => sql.all(parts, carry),
-        Condition::Any(parts) => sql.any(parts, carry),
+        Condition::All(parts) => sql.all(parts.iter(), carry),
+        Condition::Any(parts) => sql.any(parts.iter(), carry),
         Condition::Not(part) => carry(sql.push("NOT ("), part).push(")"),
         Condition::Is(atom) => test(sql, atom),
     }

@@ -192,11 +192,11 @@ async fn a_row_out_of_reach_is_no_row(ex: Exchange) {
     assert_eq!(ex.found(&[], &own("nobody")).await, [""; 0]);
     assert_eq!(ex.found(&[], &shared("food", "ana", Condition::Always)).await, ["g3", "g1"]);
     assert_eq!(ex.found(&[("patient", "Patient/ben")], &shared("food", "ana", Condition::Always)).await, [""; 0]);
-    let key = Condition::Is(Atom::Key(BTreeSet::from(["Goal/g1".to_string()])));
+    let key = Condition::is(Atom::Key(BTreeSet::from(["Goal/g1".to_string()])));
     assert_eq!(ex.found(&[], &shared("food", "ana", key.clone())).await, ["g1"]);
-    let other = Condition::Not(Box::new(key));
+    let other = key.negate();
     assert_eq!(ex.found(&[], &shared("food", "ana", other)).await, ["g3"]);
-    let origin = Condition::Is(Atom::Origin(BTreeSet::from(["Organization/housing".to_string()])));
+    let origin = Condition::is(Atom::Origin(BTreeSet::from(["Organization/housing".to_string()])));
     assert_eq!(ex.found(&[], &shared("food", "ana", origin)).await, ["g3"]);
     assert!(ex.store.read("Goal", "g1", &own("housing")).await.unwrap().is_none());
 }
@@ -210,7 +210,7 @@ async fn labels_and_ranks_are_conditions_on_rows(ex: Exchange) {
         assert!(ex.put((valid, Place { rank, labels, ..place }), None).await);
     }
     let seen = async |atom: Atom| {
-        let mut ids = ex.found(&[], &shared("food", "ana", Condition::Is(atom))).await;
+        let mut ids = ex.found(&[], &shared("food", "ana", Condition::is(atom))).await;
         ids.sort();
         ids
     };

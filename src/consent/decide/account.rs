@@ -34,7 +34,8 @@ impl Decision {
 
     /// The purposes that are granted, of those asserted.
     pub fn purposes(&self) -> &BTreeSet<String> {
-        &self.purposes
+        static NONE: BTreeSet<String> = BTreeSet::new();
+        self.purposes.as_deref().unwrap_or(&NONE)
     }
 
     pub fn obligations(&self) -> &BTreeSet<String> {
@@ -60,10 +61,10 @@ impl Decision {
     /// For the log.
     pub fn to_value(&self) -> Value {
         let mut said = json!({
-            "resource": self.resource,
+            "resource": &*self.resource,
             "effect": self.effect.name(),
             "decided": self.is_decided,
-            "purposes": self.purposes,
+            "purposes": self.purposes(),
             "obligations": self.obligations,
             "reasons": self.reasons.iter().map(Reason::to_value).collect::<Vec<Value>>(),
         });
@@ -105,12 +106,12 @@ impl Reason {
 
     /// `Consent/c1/_history/1`.
     pub fn consent(&self) -> Option<&str> {
-        self.consent.as_ref().map(|(consent, _)| &**consent)
+        self.consent.as_ref().map(|cited| &*cited.consent)
     }
 
     /// `provision.provision[0]`.
     pub fn path(&self) -> Option<&str> {
-        self.consent.as_ref().map(|(_, path)| &**path)
+        self.consent.as_ref().map(|cited| &*cited.path)
     }
 
     /// `R4`.
@@ -124,9 +125,9 @@ impl Reason {
 
     pub fn to_value(&self) -> Value {
         let mut reason = json!({"effect": self.effect.name()});
-        if let Some((consent, path)) = &self.consent {
-            reason["consent"] = json!(&**consent);
-            reason["path"] = json!(&**path);
+        if let Some(cited) = &self.consent {
+            reason["consent"] = json!(&*cited.consent);
+            reason["path"] = json!(&*cited.path);
         }
         reason["rule"] = json!(self.rule);
         if let Some(policy) = &self.policy {

@@ -1,6 +1,7 @@
 //! A resource that goes where others go: a Provenance with its targets (rules.md 19).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{Decision, Effect, Reason};
 
@@ -22,14 +23,14 @@ impl Decision {
             false if effects(Effect::Deny) || !effects(Effect::Indeterminate) => Effect::Deny,
             false => Effect::Indeterminate,
         };
-        let purposes = decided.iter().map(|decision| decision.purposes.clone()).reduce(|all, own| &all & &own);
+        let purposes = decided.iter().map(|decision| decision.purposes().clone()).reduce(|all, own| &all & &own);
         Decision {
-            resource: key.to_string(),
+            resource: key.into(),
             effect,
             is_released,
             is_decided: decided.iter().any(|decision| decision.is_decided),
             states_action: false,
-            purposes: purposes.unwrap_or_default(),
+            purposes: purposes.filter(|purposes| !purposes.is_empty()).map(Arc::new),
             obligations: decided.iter().flat_map(|decision| decision.obligations.clone()).collect::<BTreeSet<String>>(),
             reasons,
             withheld: Vec::new(),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::consent::directive::Answer;
 use crate::consent::label::ACT_CODE;
+use crate::consent::purpose::covering;
 use crate::consent::rule::{ACTION, Effect as RuleEffect, PARTICIPATION, Rule};
 use crate::consent::select::{Inherited, Lens};
 
@@ -300,7 +301,7 @@ fn clauses_say_what_the_tree_of_rules_says() {
             clock: &clock,
             closure: &story.question.recipient.closure(&story.world, &clock),
             action: story.question.action.code(),
-            purpose: &story.question.purposes[0],
+            purposes: &covering(&story.question.purposes[0]),
             directive,
             zone: directive.zone(&story.question.zone),
         };

@@ -153,7 +153,7 @@ impl ExportFile {
                 }
             }
         }
-        let people = keys.into_iter().map(|(patient, keys)| (patient, Condition::Is(Atom::Key(keys))));
+        let people = keys.into_iter().map(|(patient, keys)| (patient, Condition::is(Atom::Key(keys))));
         Ok(Reach::of(self.caller.partner(), people.collect(), false))
     }
 }
