@@ -343,7 +343,7 @@ impl Columns {
 }
 
 fn line(mark: char, first: &str, second: &str) -> String {
-    let clean = |text: &str| text.replace(|c: char| c == '\n' || c == '\u{1f}', "\u{fffd}");
+    let clean = |text: &str| text.replace(['\n', '\u{1f}'], "\u{fffd}");
     format!("{mark}{}\u{1f}{}\n", clean(first), clean(second))
 }
 
