@@ -517,3 +517,42 @@ fn followed(who: Element) -> Option<String> {
     let reference = Reference::parse(who.text("reference")?);
     (!matches!(reference, Reference::Contained(_))).then(|| reference.key())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_at_a_date_says_what_reading_it_in_the_zone_would() {
+        let zones = ["+00:00", "-12:00", "+14:00", "-05:00"].map(|offset| Zone::of(&format!("T00:00:00{offset}")));
+        let (mut at_once, mut read) = (0, 0);
+        for text in ["2026", "2026-02", "2026-02-28", "9999-12-31", "0001-01-01", "2026-02-28T10:00:00+02:00", "soon"] {
+            let own = OwnTime::At(text.to_string());
+            let facts = Facts { settled: own.settled(), time: own.clone(), ..Facts::default() };
+            for zone in zones.iter().flatten() {
+                let near = own.interval(zone).unwrap_or(Interval::ALWAYS);
+                let sides = [-3 * FAR, -FAR / 4, -1, 0, 1, FAR / 4, 3 * FAR];
+                let sides = sides.map(|away| [near.start, near.end].map(|side| Instant(side.0.saturating_add(away))));
+                for (start, end) in
+                    sides.iter().flatten().flat_map(|one| sides.iter().flatten().map(move |two| (*one, *two)))
+                {
+                    let interval = Interval { start, end };
+                    for inside in [true, false] {
+                        let expected = match own.interval(zone) {
+                            Some(own) if inside => interval.covers(&own),
+                            Some(own) => interval.overlaps(&own),
+                            None => !inside,
+                        };
+                        let atom = Atom::Time { interval, zone: zone.clone(), inside };
+                        assert_eq!(facts.satisfy(&atom), expected, "{text} {zone:?} {atom:?}");
+                        match facts.settled {
+                            Settled::About(near) if at_a_glance(&near, &interval, inside).is_none() => read += 1,
+                            _ => at_once += 1,
+                        }
+                    }
+                }
+            }
+        }
+        assert!(read > 0 && at_once > read);
+    }
+}

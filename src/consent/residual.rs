@@ -213,7 +213,10 @@ impl Compiler<'_, '_> {
     fn children(&mut self, rule: &Rule, below: &Chain, inherited: Inherited) -> Applying {
         let mut applying = Applying::default();
         let taken = self.lens.taken(inherited);
-        for child in &rule.children {
+        let renaming = rule.renaming.iter().filter_map(|place| rule.children.get(*place));
+        let (all, renaming) =
+            if taken.is_for_others() { (&[][..], Some(renaming)) } else { (&rule.children[..], None) };
+        for child in all.iter().chain(renaming.into_iter().flatten()) {
             match (child.effect, self.nested(child, below, &taken)) {
                 (_, Condition::Never) => {}
                 (Effect::Permit, applies) => applying.permits.push(applies),

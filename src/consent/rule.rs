@@ -45,6 +45,9 @@ pub struct Rule {
     pub data_period: Option<Span>,
     pub data: Option<Listed<Data>>,
     pub children: Vec<Rule>,
+    /// The places of those children that name actors of their own: below actors that are somebody else, only they can
+    /// match.
+    pub renaming: Vec<usize>,
     /// Where its selectors of data match, whoever asks.
     pub standing: Standing,
 }
@@ -188,7 +191,16 @@ impl<'a> Reader<'a> {
             self.note(&format!("{pointer}/provision"));
         }
         let is_blurred = self.has_stranger(provision, pointer) || is_modified || is_cut;
-        let children = provision.each("provision").enumerate().take_while(|_| !is_cut);
+        let children: Vec<Rule> = provision
+            .each("provision")
+            .enumerate()
+            .take_while(|_| !is_cut)
+            .map(|(place, child)| {
+                let (path, pointer) = (format!("{path}.provision[{place}]"), format!("{pointer}/provision/{place}"));
+                self.nested(child, &path, &pointer, level + 1)
+            })
+            .collect();
+        let renaming = children.iter().enumerate().filter(|(_, child)| child.actor.is_some());
         Rule {
             cited: Arc::new(Cited { consent: self.consent.clone(), path: path.into() }),
             standing: Standing::default(),
@@ -204,13 +216,8 @@ impl<'a> Reader<'a> {
             class: self.list(provision, "class", pointer, |_, value| class(value.coding())),
             code: self.codes(provision, pointer),
             data: self.list(provision, "data", pointer, |_, value| data(value)),
-            children: children
-                .map(|(place, child)| {
-                    let (path, pointer) =
-                        (format!("{path}.provision[{place}]"), format!("{pointer}/provision/{place}"));
-                    self.nested(child, &path, &pointer, level + 1)
-                })
-                .collect(),
+            renaming: renaming.map(|(place, _)| place).collect(),
+            children,
         }
     }
 

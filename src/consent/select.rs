@@ -62,13 +62,19 @@ impl Settled {
 pub struct Standing {
     permit: Option<Match>,
     deny: Option<Match>,
+    /// Its `data` is left to the question.
+    looks_up: bool,
 }
 
 impl Standing {
     /// For a rule that may have these effects; `zone` is the consent's own.
     pub fn of(rule: &Rule, effects: &[Effect], zone: Option<&Zone>) -> Standing {
         let of = |effect: Effect| effects.contains(&effect).then(|| standing(rule, effect, zone));
-        Standing { permit: of(Effect::Permit), deny: of(Effect::Deny) }
+        Standing {
+            permit: of(Effect::Permit),
+            deny: of(Effect::Deny),
+            looks_up: rule.data.as_ref().is_some_and(looks_up),
+        }
     }
 
     fn get(&self, effect: Effect) -> Option<&Match> {
@@ -150,6 +156,13 @@ pub struct Taken<'r> {
     action: Settled,
     purpose: Settled,
     actor: Settled,
+}
+
+impl Taken<'_> {
+    /// Whether only rules that name actors of their own can match below.
+    pub fn is_for_others(&self) -> bool {
+        !self.actor.maybe
+    }
 }
 
 impl Match {
@@ -255,7 +268,7 @@ impl Lens<'_> {
         if self.directive.own_zone().is_none() {
             parts.extend(rule.data_period.as_ref().map(|period| data_period(period, effect, &self.zone)));
         }
-        parts.extend(rule.data.as_ref().filter(|data| looks_up(data)).map(|data| {
+        parts.extend(rule.data.as_ref().filter(|_| rule.standing.looks_up).map(|data| {
             let known = data.known.iter().map(|data| self.data(data, effect));
             Match::listed(Condition::any(known), data.has_unknown)
         }));

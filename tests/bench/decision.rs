@@ -14,6 +14,10 @@ use handoff::consent::{Action, Directive, Directives, Facts, Policy, Question, R
 use handoff::fhir::{Instant, Resource, Zone};
 use serde_json::{Value, json};
 
+// As in the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const NOW: &str = "2026-11-22T12:00:00-05:00";
 
 fn main() {
