@@ -25,7 +25,7 @@ const SORTS: [(&str, &str, &str); 4] = [
     (
         AWAITING,
         "Waiting for verification",
-        "This consent would open your agency’s data to the agency that filed it. It does not until you verify it.",
+        "These consents would open data to the agency that filed them. Another agency’s opens yours once you verify it; your own opens others’ once they do.",
     ),
     (UNENFORCEABLE, "Not enforced in full", "Parts of this consent are not understood: they deny, and permit nothing."),
     (

@@ -30,12 +30,14 @@ pub struct Ground {
     agencies: Arc<Agencies>,
     world: World,
     directives: Directives,
-    rows: usize,
+    bytes: usize,
     has_consent: bool,
     /// What remains of it for who has asked, and from when on that was so.
     residuals: Mutex<HashMap<Asking, (Instant, Arc<Residual>)>>,
 }
 
+/// Bytes that even a person counts for of whom nothing is on file.
+const BARE: usize = 512;
 /// Askers whose residuals are kept beside one person's grounds.
 const ASKERS_MAX: usize = 64;
 
@@ -195,7 +197,7 @@ impl Ground {
             agencies: agencies.clone(),
             world,
             directives,
-            rows: rows.len(),
+            bytes: BARE + rows.iter().map(|row| row.body.len()).sum::<usize>(),
             has_consent: rows.iter().any(|row| row.kind == "Consent"),
             residuals: Mutex::default(),
         }
@@ -222,9 +224,9 @@ impl Ground {
         specialise(&self.directives, &self.world, question)
     }
 
-    /// What they take in memory, in rows.
-    pub fn weight(&self) -> usize {
-        1 + self.rows
+    /// How much they were read from.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// What remains of them for an asker, now.

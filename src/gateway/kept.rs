@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::grounds::Ground;
 
-/// Rows of grounds in memory, in each of two halves.
-const ROWS_MAX: usize = 100_000;
+/// Bytes of the resources that grounds were read from, in each of two halves; in memory they are some times as much.
+const BYTES_MAX: usize = 8 << 20;
 
 /// The grounds that were used lately, and those that were used before: when the young ones fill their half, the old
 /// ones go.
@@ -20,7 +20,7 @@ pub struct Kept(Mutex<Halves>);
 struct Halves {
     young: HashMap<String, Arc<Ground>>,
     old: HashMap<String, Arc<Ground>>,
-    rows: usize,
+    bytes: usize,
 }
 
 impl Kept {
@@ -42,13 +42,13 @@ impl Kept {
 
 impl Halves {
     fn add(&mut self, patient: &str, ground: Arc<Ground>) {
-        self.rows += ground.weight();
+        self.bytes += ground.bytes();
         if let Some(before) = self.young.insert(patient.to_string(), ground) {
-            self.rows -= before.weight();
+            self.bytes -= before.bytes();
         }
-        if self.rows > ROWS_MAX {
+        if self.bytes > BYTES_MAX {
             self.old = std::mem::take(&mut self.young);
-            self.rows = 0;
+            self.bytes = 0;
         }
     }
 }
