@@ -97,6 +97,8 @@ fn each_word(text: &str, is_markup: bool, visit: &mut impl FnMut(&[u8])) {
             'A'..='Z' => Some(letter.to_ascii_lowercase() as u8),
             // An accent by itself belongs to the letter before it.
             '\u{300}'..='\u{36f}' => continue,
+            // What no reader sees does not part a word: soft hyphens, joiners, marks of direction and of byte order.
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => continue,
             '&' if is_markup => {
                 let (named, behind) = entity(&text[at..]);
                 if behind > 1 {
@@ -171,6 +173,14 @@ fn base(letter: char) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_reader_sees_parts_no_word() {
+        for text in ["H\u{ad}IV", "known H\u{200b}I\u{2060}V", "\u{feff}HIV"] {
+            assert_eq!(found(text, false), [1], "{text:?}");
+        }
+        assert!(found("H IV", false).is_empty());
+    }
 
     fn found(text: &str, is_markup: bool) -> Vec<Mask> {
         let mut words = Words::default();
