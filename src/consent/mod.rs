@@ -27,6 +27,7 @@ mod law;
 mod mark;
 mod minimum;
 mod opens;
+mod own_time;
 mod parts;
 mod policy;
 mod purpose;

@@ -5,7 +5,7 @@
 //! `decide(facts).permits()`; the property in `tests.rs` holds them together.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::clock::Clock;
 use super::condition::Condition;
@@ -27,6 +27,7 @@ use crate::fhir::Instant;
 pub struct Residual {
     pub(super) shape: Shape,
     changes_at: Option<Instant>,
+    condition: OnceLock<Condition>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ pub(super) struct Clause {
 pub fn specialise(person: &Directives, world: &World, question: &Question) -> Residual {
     let clock = Clock::new(question.at, &question.zone);
     let shape = shape(person, world, question, &clock);
-    Residual { shape, changes_at: clock.next_change() }
+    Residual { shape, changes_at: clock.next_change(), condition: OnceLock::new() }
 }
 
 fn shape(person: &Directives, world: &World, question: &Question, clock: &Clock) -> Shape {
@@ -303,13 +304,14 @@ impl Residual {
         self.changes_at
     }
 
-    /// What of this person's record is permitted.
+    /// What of this person's record is permitted; worked out once.
     pub fn condition(&self) -> Condition {
-        match &self.shape {
+        let work_out = || match &self.shape {
             Shape::Refused { .. } => Condition::Never,
             Shape::Emergency(glass) => glass.condition(),
             Shape::Ordinary(ordinary) => ordinary.condition(),
-        }
+        };
+        self.condition.get_or_init(work_out).clone()
     }
 }
 

@@ -4,18 +4,16 @@
 //! come in its place. A recipient learns of a person whom it sees that a policy is in force for it, or that none is, and
 //! nothing of the rules for others (consent.md H32).
 
-use std::collections::BTreeSet;
-
 use crate::audit;
 use crate::auth::Caller;
-use crate::consent::{Directive, Directives, Policy, World};
+use crate::consent::{Directive, Recipient};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::{Instant, Issue};
-use crate::partner::Partner;
 use crate::store::Stored;
 
+use super::grounds::Grounds;
 use super::record::{self, Request};
-use super::{Context, Error, No, believe, grounds, read, revoke, worklist};
+use super::{Context, Error, No, believe, read, revoke, worklist};
 
 /// How one Consent stands now.
 #[derive(Clone, Debug)]
@@ -81,8 +79,8 @@ pub async fn policy_in_force(
     if seen.is_none_or(|seen| seen.stored.deleted) {
         return Err(Error::unknown("Patient", patient));
     }
-    let partners = ctx.partners().await?;
-    let house = above(&partners, caller.partner());
+    let organization = format!("Organization/{}", caller.partner());
+    let house = Recipient::of(&ctx.agencies().await?.world, &organization, None, &[]).house();
     let mut in_force = false;
     let mut own = Vec::new();
     for (stored, standing) in standings(ctx, patient).await? {
@@ -95,28 +93,15 @@ pub async fn policy_in_force(
     Ok((in_force, own))
 }
 
-/// A partner and those above it.
-fn above(partners: &[Partner], partner: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut next = Some(partner.to_string());
-    while let Some(id) = next.filter(|id| !found.contains(&format!("Organization/{id}"))) {
-        next = partners.iter().find(|one| one.id == id).and_then(|one| one.part_of.clone());
-        found.insert(format!("Organization/{id}"));
-    }
-    found
-}
-
 /// All Consents of a person, as they stand now.
 async fn standings(ctx: &Context, patient: &str) -> Result<Vec<(Stored, Enforcement)>, Error> {
     let rows = ctx.store.grounds(patient).await?;
     let partners = ctx.partners().await?;
-    let mut world = World::new(partners.iter().map(Partner::organization).collect());
-    let directives = believe::believed(rows.iter(), &mut world);
-    let policy = Policy::with_default(grounds::default(ctx));
-    let person = Directives::of(&format!("Patient/{patient}"), directives, &world, &policy);
+    let grounds = Grounds::of_rows(ctx, &[patient.to_string()], &rows).await?;
+    let Some(ground) = grounds.of(patient) else { return Ok(Vec::new()) };
     let patients_origin = rows.iter().find(|row| row.kind == "Patient").map(|row| row.origin.as_str());
     let mut found = Vec::new();
-    for standing in person.standings(&world, ctx.now(), &ctx.zone) {
+    for standing in ground.directives().standings(ground.world(), ctx.now(), &ctx.zone) {
         let of_it =
             |row: &&Stored| row.kind == "Consent" && standing.directive.key().strip_prefix("Consent/") == Some(&row.id);
         let Some(row) = rows.iter().find(of_it) else { continue };

@@ -186,14 +186,9 @@ pub async fn concerned(ctx: &Context, partner: &str, behind: &str, limit: usize)
     if default(ctx) != DefaultPolicy::Deny {
         return ctx.store.people(behind, limit).await;
     }
-    let mut recipients = vec!["*".to_string(), partner.to_string()];
-    let partners = ctx.partners().await?;
-    let parent = |id: &str| partners.iter().find(|one| one.id == id).and_then(|one| one.part_of.clone());
-    let mut next = parent(partner);
-    while let Some(id) = next.filter(|id| !recipients.contains(id)) {
-        next = parent(&id);
-        recipients.push(id);
-    }
+    let parents = ctx.agencies().await?.world.parents(&format!("Organization/{partner}"));
+    let above = parents.iter().filter_map(|key| key.strip_prefix("Organization/")).map(str::to_string);
+    let recipients: Vec<String> = ["*".to_string(), partner.to_string()].into_iter().chain(above).collect();
     ctx.store.people_who_name(&recipients, behind, limit).await
 }
 

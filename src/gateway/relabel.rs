@@ -80,7 +80,7 @@ pub async fn relabel(ctx: &Context, request: &Request, together: usize) -> Resul
         match changed(ctx, &current, &partners, &stored) {
             Ok(valid) => changes.extend(valid.map(|valid| Change { stored, valid })),
             Err(_) => {
-                tracing::warn!(resource = %format!("{}/{}", stored.kind, stored.id), "could not be labelled again");
+                tracing::warn!(resource.kind = %stored.kind, request.id = %request.id, "could not be labelled again");
                 state.unfit += 1;
             }
         }

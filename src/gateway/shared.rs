@@ -4,12 +4,12 @@
 //! Which partners, and what a release must have, is data (`discretion` of the regimes). A release may come in the same
 //! transaction. Taking away needs none: a deletion, a Consent, the end of a referral.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use crate::consent::{Directive, Directives, Policy, World};
 use crate::fhir::{Issue, Resource};
-use crate::partner::Partner;
 
+use super::agencies::Agencies;
 use super::believe::believed;
 use super::plan::Planned;
 use super::transition::is_over;
@@ -17,7 +17,9 @@ use super::{Context, Error, grounds, person};
 
 /// Every resource that is not released into the shared store, with what would be accepted, by its place in the list.
 pub async fn check(ctx: &Context, planned: &[Planned]) -> Result<Vec<(usize, Issue)>, Error> {
-    let (partners, regimes) = (ctx.partners().await?, ctx.regimes());
+    let agencies = ctx.agencies().await?;
+    let (partners, regimes) = (&agencies.partners, &agencies.regimes);
+    let mut people_known: HashMap<String, (World, Directives)> = HashMap::new();
     let mut issues = Vec::new();
     for (at, one) in planned.iter().enumerate() {
         let Some(resource) = one.resource.as_ref().filter(|resource| is_record(resource)) else { continue };
@@ -27,8 +29,12 @@ pub async fn check(ctx: &Context, planned: &[Planned]) -> Result<Vec<(usize, Iss
         let people = person::patients(resource);
         let mut released = !people.is_empty();
         for patient in &people {
-            let (world, person) = known(ctx, &partners, planned, patient).await?;
-            released &= shared.is_released(&person, &world, ctx.now(), &ctx.zone);
+            if !people_known.contains_key(patient) {
+                people_known.insert(patient.clone(), known(ctx, &agencies, planned, patient).await?);
+            }
+            let released_by =
+                |(world, person): &(World, Directives)| shared.is_released(person, world, ctx.now(), &ctx.zone);
+            released &= people_known.get(patient).is_some_and(released_by);
         }
         if !released {
             let issue = Issue::error("business-rule", "release-required", shared.text.clone());
@@ -48,13 +54,13 @@ fn is_record(resource: &Resource) -> bool {
 /// What is on file of a person, and what comes with the same request.
 async fn known(
     ctx: &Context,
-    partners: &[Partner],
+    agencies: &Agencies,
     planned: &[Planned],
     patient: &str,
 ) -> Result<(World, Directives), Error> {
     let key = format!("Patient/{patient}");
     let rows = ctx.store.grounds(patient).await?;
-    let mut world = World::over(Arc::new(World::new(partners.iter().map(Partner::organization).collect())));
+    let mut world = World::over(agencies.world.clone());
     let mut directives = believed(rows.iter(), &mut world);
     for resource in planned.iter().filter_map(|one| one.resource.as_ref()) {
         match resource.kind() {
@@ -63,7 +69,7 @@ async fn known(
             _ => {}
         }
     }
-    let policy = Policy::with_default(grounds::default(ctx)).under(ctx.regimes());
+    let policy = Policy::with_default(grounds::default(ctx)).under(agencies.regimes.clone());
     let person = Directives::of(&key, directives, &world, &policy);
     Ok((world, person))
 }
