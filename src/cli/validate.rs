@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::fhir::Issue;
-use crate::profile::Profiles;
+use crate::profile::{Against, Profiles};
 
 use super::{profiles, put, resource, say};
 
@@ -46,7 +46,7 @@ impl Validate {
                 Ok(resource) => {
                     let unknown = !definitions.knows(resource.kind());
                     let text = || format!("`{}` is not a resource type with a definition at hand", resource.kind());
-                    let mut outcome = definitions.examine(&resource, &self.profile);
+                    let mut outcome = definitions.examine(&resource, &Against::of(&self.profile));
                     if unknown && !outcome.has_errors() {
                         outcome.0.push(Issue::error("not-supported", "not-supported", text()).at("resourceType"));
                     }

@@ -4,7 +4,7 @@ use crate::auth::Caller;
 use crate::consent::Directive;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::{Issue, Resource, Severity};
-use crate::profile::Valid;
+use crate::profile::{Against, Valid};
 use crate::store::Stored;
 
 use super::plan::Planned;
@@ -33,7 +33,7 @@ pub async fn check(
         };
         let mut found = rules(ctx, one, resource);
         found.extend(unreleased.iter().filter(|(of, _)| *of == at).map(|(_, issue)| issue.clone()));
-        let checked = ctx.profiles.check(resource.clone(), &[]);
+        let checked = ctx.profiles.check(resource.clone(), &Against::default());
         match &checked {
             Ok(checked) => one.notes.extend(checked.warnings().0.iter().cloned()),
             Err(outcome) => found.extend(outcome.0.iter().cloned()),

@@ -4,7 +4,7 @@ use crate::auth::{Keys, Scopes};
 use crate::consent::Columns;
 use crate::fhir::Resource;
 use crate::partner::{Client, Partner, User};
-use crate::profile::{Profiles, Valid};
+use crate::profile::{Against, Profiles, Valid};
 use crate::store::{Fault, Place, Store, Tx, bucket_of_name};
 
 use super::Context;
@@ -112,7 +112,7 @@ async fn put_organization(ctx: &Context, tx: &mut Tx, mut organization: Resource
 }
 
 fn check(profiles: &Profiles, resource: Resource) -> Result<Valid, String> {
-    profiles.check(resource, &[]).map_err(|outcome| {
+    profiles.check(resource, &Against::default()).map_err(|outcome| {
         outcome.0.first().map_or_else(|| "the Organization is not valid".to_string(), |issue| issue.text.clone())
     })
 }

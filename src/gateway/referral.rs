@@ -10,6 +10,7 @@ use crate::audit::{Disclosure, Record, Refusal};
 use crate::consent::{Action, Decision};
 use crate::fhir::{Instant, Issue, Resource};
 use crate::partner::{Mode, Partner};
+use crate::profile::Against;
 use crate::store::{Delivery, DeliveryState, Fault, Referral, ReferralState, Stored, Tx};
 
 use super::record::Request;
@@ -255,7 +256,7 @@ impl Desk<'_> {
     async fn rewrite(&self, tx: &mut Tx, stored: &Stored, mut task: Resource) -> Result<Resource, Error> {
         let updated_at = self.ctx.now().max(stored.updated_at.plus_millis(1));
         task.stamp(&stored.id, stored.version + 1, updated_at, &format!("Organization/{}", stored.origin));
-        let valid = self.ctx.profiles.check(task, &[]).map_err(|outcome| {
+        let valid = self.ctx.profiles.check(task, &Against::default()).map_err(|outcome| {
             let first = outcome.0.first().map_or(String::new(), |issue| issue.text.clone());
             Fault::new("write a Task's new version", first)
         })?;

@@ -14,7 +14,7 @@ use crate::auth::Caller;
 use crate::consent::label;
 use crate::fhir::{Outcome, Resource};
 use crate::partner::Partner;
-use crate::profile::Valid;
+use crate::profile::{Against, Valid};
 use crate::store::{Spot, Stored, Tx};
 
 use super::enroll::OPERATOR;
@@ -109,7 +109,7 @@ fn changed(ctx: &Context, current: &Current, partners: &[Partner], stored: &Stor
     }
     let updated_at = ctx.now().max(stored.updated_at.plus_millis(1));
     resource.stamp(&stored.id, stored.version + 1, updated_at, &format!("Organization/{}", stored.origin));
-    ctx.profiles.check(resource, &[]).map(Some)
+    ctx.profiles.check(resource, &Against::default()).map(Some)
 }
 
 async fn write(

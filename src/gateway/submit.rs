@@ -13,7 +13,7 @@ use crate::fhir::patch::Patch;
 use crate::fhir::reference::is_id;
 use crate::fhir::search::Criteria;
 use crate::fhir::{Instant, Issue, Outcome, Resource};
-use crate::profile::Valid;
+use crate::profile::{Against, Valid};
 use crate::store::{Place, Stored, Tx};
 
 use super::answers::{addresses, answers, target};
@@ -279,7 +279,7 @@ async fn put_task(
     let valid = if task == *valid.resource() {
         valid
     } else {
-        desk.ctx.profiles.check(task, &[]).map_err(|found| Error::No(No::Invalid, found.0))?
+        desk.ctx.profiles.check(task, &Against::default()).map_err(|found| Error::No(No::Invalid, found.0))?
     };
     let place = place::of(desk.ctx, valid.resource(), one.bucket, &one.origin);
     let written = store(tx, one, &valid, &place, record).await?;

@@ -10,6 +10,7 @@ use axum::response::Response;
 use crate::fhir::Issue;
 use crate::fhir::interaction::Interaction;
 use crate::gateway::{Context, Error, foretell};
+use crate::profile::Against;
 
 use super::answer;
 use super::asked::{Address, Asked, resource};
@@ -31,7 +32,7 @@ pub async fn validate(
         return Err(Problem::unreadable(Issue::error("invalid", "identity", text).at("resourceType")));
     }
     let also: Vec<String> = pairs.into_iter().filter(|(name, _)| name == "profile").map(|(_, url)| url).collect();
-    let mut outcome = ctx.profiles.examine(&resource, &also);
+    let mut outcome = ctx.profiles.examine(&resource, &Against::of(&also));
     outcome.0.extend(foretell(&ctx, &asked.caller, &resource).await?);
     Ok(answer::outcome(StatusCode::OK, &outcome))
 }

@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -25,21 +26,29 @@ impl AtHand for Nothing {
     }
 }
 
-/// One resource, and what is around it.
+/// The resource that is judged, innermost, with those around it.
+#[derive(Clone)]
 pub struct Around<'a> {
-    pub resource: &'a Value,
-    outer: Option<&'a Around<'a>>,
-    /// The entry of the Bundle around that it is in.
-    full_url: Option<&'a str>,
+    levels: Vec<Level<'a>>,
     at_hand: &'a dyn AtHand,
-    /// Of a Bundle: its entries by address.
-    index: OnceCell<HashMap<String, Vec<&'a Value>>>,
 }
 
+#[derive(Clone)]
+struct Level<'a> {
+    resource: &'a Value,
+    /// Of the entry that it is in, when a Bundle is around it.
+    full_url: Option<&'a str>,
+    /// Of a Bundle: its entries by address, when somebody asked.
+    entries: Rc<OnceCell<Entries<'a>>>,
+}
+
+type Entries<'a> = HashMap<String, Vec<(Option<&'a str>, &'a Value)>>;
+
 /// Where a reference leads.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub enum Led<'a> {
-    To(&'a Value),
+    /// To what stands innermost there.
+    To(Around<'a>),
     /// Into this document, where it is not.
     Nowhere,
     Unknown,
@@ -47,40 +56,59 @@ pub enum Led<'a> {
 
 impl<'a> Around<'a> {
     pub fn of(resource: &'a Value, at_hand: &'a dyn AtHand) -> Around<'a> {
-        Around { resource, outer: None, full_url: None, at_hand, index: OnceCell::new() }
+        let mut around = Around { levels: Vec::new(), at_hand };
+        around.enter(resource, None);
+        around
     }
 
-    /// A resource inside this one; of a Bundle's entry, with its address.
-    pub fn inside(&'a self, resource: &'a Value, full_url: Option<&'a str>) -> Around<'a> {
-        Around { resource, outer: Some(self), full_url, at_hand: self.at_hand, index: OnceCell::new() }
+    /// Goes into a resource inside; `leave` comes back.
+    pub fn enter(&mut self, resource: &'a Value, full_url: Option<&'a str>) {
+        self.levels.push(Level { resource, full_url, entries: Rc::default() });
     }
 
-    /// The resource that contains this one, or this one: `%rootResource` (R4 fhirpath.html#variables).
-    pub fn container(&self) -> &Around<'a> {
-        match self.outer {
-            Some(outer) if kind(outer.resource) != "Bundle" && kind(outer.resource) != "Parameters" => outer,
-            _ => self,
+    pub fn leave(&mut self) {
+        self.levels.pop();
+    }
+
+    pub fn resource(&self) -> &'a Value {
+        self.levels.last().map_or(&Value::Null, |level| level.resource)
+    }
+
+    /// The resource that contains the innermost one, or that one: `%rootResource` (R4 fhirpath.html#variables).
+    pub fn container(&self) -> &'a Value {
+        self.levels.get(self.container_at()).map_or(&Value::Null, |level| level.resource)
+    }
+
+    fn container_at(&self) -> usize {
+        let last = self.levels.len().saturating_sub(1);
+        let holder = last.checked_sub(1).and_then(|at| self.levels.get(at));
+        match holder {
+            Some(holder) if !matches!(kind(holder.resource), "Bundle" | "Parameters") => last - 1,
+            _ => last,
         }
     }
 
     pub fn resolve(&self, reference: &str) -> Led<'a> {
+        let container = self.container_at();
         match Reference::parse(reference) {
-            Reference::Contained("") => Led::To(self.container().resource),
+            Reference::Contained("") => Led::To(self.upto(container)),
             Reference::Contained(id) => {
-                let contained = self.container().resource.get("contained").and_then(Value::as_array);
-                let mut contained = contained.into_iter().flatten();
-                contained.find(|held| text(held, "id") == id).map_or(Led::Nowhere, Led::To)
+                let contained = self.container().get("contained").and_then(Value::as_array);
+                let held = contained.into_iter().flatten().find(|held| text(held, "id") == id);
+                held.map_or(Led::Nowhere, |held| Led::To(self.upto(container).with(held, None)))
             }
-            found => self.in_bundles(reference, &found),
+            parsed => self.in_bundles(container, reference, &parsed),
         }
     }
 
     /// Through the Bundles around, from the nearest outwards, and then to what is at hand.
-    fn in_bundles(&self, written: &str, reference: &Reference) -> Led<'a> {
-        let container = self.container();
-        let (mut within, mut full_url) = (container.outer, container.full_url);
-        while let Some(bundle) = within.filter(|around| kind(around.resource) == "Bundle") {
-            let base = full_url.map(Reference::parse);
+    fn in_bundles(&self, container: usize, written: &str, reference: &Reference) -> Led<'a> {
+        let mut at = container;
+        while let Some(bundle) = at.checked_sub(1).and_then(|above| self.levels.get(above)) {
+            if kind(bundle.resource) != "Bundle" {
+                break;
+            }
+            let base = self.levels.get(at).and_then(|level| level.full_url).map(Reference::parse);
             let address = match (reference, base) {
                 // A relative reference starts at the base of the entry that it is in.
                 (Reference::Relative { kind, id, .. }, Some(Reference::Absolute { base, .. })) => {
@@ -89,36 +117,40 @@ impl<'a> Around<'a> {
                 (Reference::Relative { kind, id, .. }, _) => format!("{kind}/{id}"),
                 _ => written.split("/_history/").next().unwrap_or(written).to_string(),
             };
-            match bundle.entries().get(&address).map(Vec::as_slice) {
-                Some([one]) => return Led::To(one),
-                Some([first, ..]) => return Led::To(first),
-                _ if reference.local().is_none() && written.starts_with("urn:") => return Led::Nowhere,
-                _ => {}
+            match bundle.entries.get_or_init(|| entries(bundle.resource)).get(&address).and_then(|found| found.first())
+            {
+                Some((full_url, resource)) => return Led::To(self.upto(at - 1).with(resource, *full_url)),
+                None if written.starts_with("urn:") => return Led::Nowhere,
+                None => at -= 1,
             }
-            (within, full_url) = (bundle.outer, bundle.full_url);
         }
-        self.at_hand.find(written).map_or(Led::Unknown, Led::To)
+        let found = self.at_hand.find(written);
+        found.map_or(Led::Unknown, |found| Led::To(Around::of(found, self.at_hand)))
     }
 
-    fn entries(&self) -> &HashMap<String, Vec<&'a Value>> {
-        self.index.get_or_init(|| {
-            let mut index: HashMap<String, Vec<&Value>> = HashMap::new();
-            let entries = self.resource.get("entry").and_then(Value::as_array);
-            for entry in entries.into_iter().flatten() {
-                let Some(resource) = entry.get("resource") else { continue };
-                let full_url = text(entry, "fullUrl");
-                if !full_url.is_empty() {
-                    index.entry(full_url.to_string()).or_default().push(resource);
-                }
-                // Without a base to start at, type and id are all there is.
-                let own = format!("{}/{}", kind(resource), text(resource, "id"));
-                if own != full_url {
-                    index.entry(own).or_default().push(resource);
-                }
-            }
-            index
-        })
+    fn upto(&self, at: usize) -> Around<'a> {
+        Around { levels: self.levels[..=at].to_vec(), at_hand: self.at_hand }
     }
+
+    fn with(mut self, resource: &'a Value, full_url: Option<&'a str>) -> Around<'a> {
+        self.enter(resource, full_url);
+        self
+    }
+}
+
+fn entries(bundle: &Value) -> Entries<'_> {
+    let mut index: Entries = HashMap::new();
+    let entries = bundle.get("entry").and_then(Value::as_array);
+    for entry in entries.into_iter().flatten() {
+        let Some(resource) = entry.get("resource") else { continue };
+        let full_url = entry.get("fullUrl").and_then(Value::as_str);
+        // Without a base to start at, type and id are all there is.
+        let own = format!("{}/{}", kind(resource), text(resource, "id"));
+        for address in full_url.map(str::to_string).into_iter().chain([own]) {
+            index.entry(address).or_default().push((full_url, resource));
+        }
+    }
+    index
 }
 
 fn kind(resource: &Value) -> &str {
@@ -143,10 +175,12 @@ mod tests {
                 {"resourceType": "Group", "id": "g"}]}},
             {"fullUrl": "https://a.example/fhir/Goal/2", "resource": {"resourceType": "Goal", "id": "2"}},
         ]});
-        let outer = Around::of(&bundle, &Nothing);
-        let urn = outer.inside(&bundle["entry"][1]["resource"], Some("urn:uuid:9"));
-        let rest = outer.inside(&bundle["entry"][2]["resource"], Some("https://a.example/fhir/Goal/2"));
-        let contained = urn.inside(&urn.resource["contained"][0], None);
+        let entry = |at: usize| {
+            let entry = &bundle["entry"][at];
+            Around::of(&bundle, &Nothing).with(&entry["resource"], entry["fullUrl"].as_str())
+        };
+        let (urn, rest) = (entry(1), entry(2));
+        let contained = urn.clone().with(&urn.resource()["contained"][0], None);
         for (from, reference, expected) in [
             (&rest, "Patient/1", Some("Patient")),
             (&rest, "https://a.example/fhir/Patient/1", Some("Patient")),
@@ -160,10 +194,11 @@ mod tests {
             (&contained, "#g", Some("Group")),
             (&contained, "Patient/1", Some("Patient")),
         ] {
-            match from.resolve(reference) {
-                Led::To(found) => assert_eq!(Some(kind(found)), expected, "{reference}"),
-                _ => assert_eq!(None, expected, "{reference}"),
-            }
+            let found = match from.resolve(reference) {
+                Led::To(found) => Some(kind(found.resource())),
+                _ => None,
+            };
+            assert_eq!(found, expected, "{reference}");
         }
         assert!(matches!(rest.resolve("urn:uuid:none"), Led::Nowhere));
         assert!(matches!(urn.resolve("#none"), Led::Nowhere));

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use crate::fhir::{Outcome, Resource};
 
 use super::Profiles;
+use super::around::{Around, AtHand, Nothing};
 use super::walk::Walk;
 
 /// A resource that passed its base definition and the profiles it claims. Made only here.
@@ -35,20 +36,40 @@ impl Valid {
     }
 }
 
+/// What a resource is judged by besides what it claims.
+#[derive(Clone, Copy)]
+pub struct Against<'a> {
+    /// Canonicals of further profiles.
+    pub profiles: &'a [String],
+    pub at_hand: &'a dyn AtHand,
+}
+
+impl Default for Against<'_> {
+    fn default() -> Self {
+        Against { profiles: &[], at_hand: &Nothing }
+    }
+}
+
+impl<'a> Against<'a> {
+    pub fn of(profiles: &'a [String]) -> Against<'a> {
+        Against { profiles, ..Against::default() }
+    }
+}
+
 impl Profiles {
-    /// The base definition, the profiles the resource claims, and `also`.
+    /// The base definition, the profiles the resource claims, and those asked for.
     ///
     /// # Errors
     /// Every problem at once, warnings included, when at least one is an error.
-    pub fn check(&self, resource: Resource, also: &[String]) -> Result<Valid, Outcome> {
-        let warnings = self.examine(&resource, also);
+    pub fn check(&self, resource: Resource, against: &Against) -> Result<Valid, Outcome> {
+        let warnings = self.examine(&resource, against);
         if warnings.has_errors() { Err(warnings) } else { Ok(Valid { resource, warnings, text: OnceLock::new() }) }
     }
 
     /// Everything there is to say, errors or not.
-    pub fn examine(&self, resource: &Resource, also: &[String]) -> Outcome {
-        let mut walk = Walk::new(self, resource.kind());
-        walk.resource(resource.value(), also);
+    pub fn examine(&self, resource: &Resource, against: &Against) -> Outcome {
+        let mut walk = Walk::new(self, Around::of(resource.value(), against.at_hand));
+        walk.resource(resource.value(), against.profiles);
         walk.findings.into_outcome()
     }
 }

@@ -59,7 +59,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A profile, and, where it was read from a differential, those below it.
-    fn overlaid(&mut self, url: &str, value: &'a Value) {
+    pub fn overlaid(&mut self, url: &str, value: &'a Value) {
         let mut url = url.to_string();
         for _ in 0..8 {
             let Some(entry) = self.profiles.entry(&url) else { return self.unknown(&url) };
@@ -70,6 +70,9 @@ impl<'a> Walk<'a> {
                     self.say(Issue::warning("not-supported", "profile-unusable", text));
                 }
                 None => {}
+            }
+            if let Some(beyond) = self.profiles.beyond(entry) {
+                self.beyond(beyond, value);
             }
             match entry.head.base.as_deref().filter(|_| entry.head.chained) {
                 Some(base) => url = bare(base).to_string(),

@@ -108,6 +108,8 @@ pub struct Slicing {
     #[serde(default)]
     pub by: Vec<Discriminator>,
     pub rules: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ordered: bool,
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]

@@ -88,6 +88,10 @@ impl Findings {
         }
     }
 
+    pub fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
     /// No more errors are gathered, only counted: their sentences need not be made.
     pub fn is_full(&self) -> bool {
         self.errors >= GATHERED_MAX

@@ -5,6 +5,8 @@
 //! problems come out at once, in document order. Invariants in FHIRPath are kept as facts and not yet run, except
 //! for the few in `invariant`. Nothing here does I/O or knows the time.
 
+mod around;
+mod beyond;
 mod binding;
 mod bundled;
 mod check;
@@ -18,11 +20,14 @@ mod member;
 mod outline;
 mod overlay;
 mod package;
+mod pattern;
 mod pointing;
 mod primitive;
 mod shape;
+mod stride;
 mod table;
 mod terminology;
+mod tree;
 mod walk;
 
 #[cfg(test)]
@@ -30,12 +35,14 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use check::Valid;
+pub use around::{AtHand, Nothing};
+pub use check::{Against, Valid};
 pub use codes::Expansion;
 pub use facts::SearchParameter;
 pub use outline::{Outline, Shown};
 pub use package::{Package, Refused};
 
+use beyond::Beyond;
 use facts::{CodeSystem, Compartment, ValueSet, bare};
 use overlay::Overlay;
 use package::Entry;
@@ -141,8 +148,10 @@ impl Profiles {
     }
 
     /// What of a profile is not checked here, and why; empty for an unknown one.
-    pub fn unsaid(&self, url: &str) -> &[String] {
-        self.entry(bare(url)).and_then(|entry| self.overlay(entry)).map_or(&[], |overlay| &overlay.unsaid)
+    pub fn unsaid(&self, url: &str) -> Vec<&str> {
+        let Some(entry) = self.entry(bare(url)) else { return Vec::new() };
+        let in_schema = self.overlay(entry).into_iter().flat_map(|overlay| &overlay.unsaid);
+        in_schema.chain(self.beyond(entry).into_iter().flat_map(|beyond| &beyond.unsaid)).map(String::as_str).collect()
     }
 
     fn entry(&self, url: &str) -> Option<&Entry> {
@@ -162,6 +171,18 @@ impl Profiles {
             return None;
         }
         entry.overlay.get_or_init(|| Overlay::compile(self, entry.structure()?)).as_ref()
+    }
+
+    /// Of a profile only, too.
+    fn beyond<'p>(&'p self, entry: &'p Entry) -> Option<&'p Beyond> {
+        if !entry.head.is_profile() {
+            return None;
+        }
+        let compiled = entry.beyond.get_or_init(|| {
+            let table = self.table(&entry.head.type_name)?;
+            Some(Beyond::compile(self, table, entry.structure()?))
+        });
+        compiled.as_ref()
     }
 
     fn set(&self, url: &str) -> Option<&Set> {

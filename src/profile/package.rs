@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::beyond::Beyond;
 use super::facts::{CodeSystem, Compartment, Head, SearchParameter, Structure, ValueSet};
 use super::overlay::Overlay;
 use super::table::Table;
@@ -48,6 +49,7 @@ pub struct Entry {
     line: Cow<'static, str>,
     pub(super) table: OnceLock<Option<Table>>,
     pub(super) overlay: OnceLock<Option<Overlay>>,
+    pub(super) beyond: OnceLock<Option<Beyond>>,
 }
 
 #[derive(Debug)]
@@ -121,8 +123,8 @@ impl Package {
         let url = |line: &str| serde_json::from_str::<Url>(line).ok().map(|found| found.url);
         let read = match part {
             STRUCTURES => serde_json::from_str::<Head>(&line).ok().map(|head| {
-                let (table, overlay) = (OnceLock::new(), OnceLock::new());
-                self.structures.push(Entry { head, line, table, overlay });
+                let (table, overlay, beyond) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+                self.structures.push(Entry { head, line, table, overlay, beyond });
             }),
             VALUE_SETS => url(&line).map(|url| {
                 self.value_sets.push(SetLine { line: Line { url, line }, set: OnceLock::new() });
@@ -174,6 +176,7 @@ impl Package {
     pub(super) fn forget(&mut self) {
         for entry in &mut self.structures {
             (entry.table, entry.overlay) = (OnceLock::new(), OnceLock::new());
+            entry.beyond = OnceLock::new();
         }
     }
 

@@ -13,7 +13,7 @@ use crate::fhir::{Issue, Outcome, Resource, Severity};
 
 use super::import::Batch;
 use super::primitive::Primitive;
-use super::{Package, Profiles};
+use super::{Against, Package, Profiles};
 
 const US_CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition";
 
@@ -23,7 +23,7 @@ fn profiles() -> &'static Profiles {
 }
 
 fn examine(value: Value) -> Outcome {
-    profiles().examine(&Resource::from_value(value).unwrap(), &[])
+    profiles().examine(&Resource::from_value(value).unwrap(), &Against::default())
 }
 
 fn errors(outcome: &Outcome) -> Vec<(&str, &str)> {
@@ -235,7 +235,8 @@ fn an_imported_profile_is_enforced_with_its_slices() {
         let mut plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": "Patient/1"},
             "title": "t", "identifier": identifier});
         more.as_object().unwrap().iter().for_each(|(name, value)| plan[name] = value.clone());
-        let found = profiles.examine(&Resource::from_value(plan).unwrap(), &["http://x/plan".to_string()]);
+        let found =
+            profiles.examine(&Resource::from_value(plan).unwrap(), &Against::of(&["http://x/plan".to_string()]));
         errors(&found).into_iter().map(|(place, rule)| format!("{place} {rule}")).collect::<Vec<_>>()
     };
     let mrn = json!({"system": "http://mrn", "value": "1"});
@@ -255,7 +256,7 @@ fn an_imported_profile_is_enforced_with_its_slices() {
 fn a_required_slice_requires_its_list() {
     let profiles = Profiles::bundled().with(imported(|_| {}));
     let plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": "Patient/1"}, "title": "t"});
-    let found = profiles.examine(&Resource::from_value(plan).unwrap(), &["http://x/plan".to_string()]);
+    let found = profiles.examine(&Resource::from_value(plan).unwrap(), &Against::of(&["http://x/plan".to_string()]));
     assert_eq!(errors(&found), [("CarePlan.identifier", "cardinality-min")]);
 }
 
@@ -263,7 +264,7 @@ fn a_required_slice_requires_its_list() {
 fn a_profile_whose_parent_is_missing_says_so() {
     let profiles = Profiles::bundled().with(imported(|it| it["baseDefinition"] = "http://x/parent".into()));
     let plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": "Patient/1"}});
-    let found = profiles.examine(&Resource::from_value(plan).unwrap(), &["http://x/plan".to_string()]);
+    let found = profiles.examine(&Resource::from_value(plan).unwrap(), &Against::of(&["http://x/plan".to_string()]));
     assert!(found.0.iter().any(|issue| issue.rule == "profile-unknown" && issue.text.contains("`http://x/parent`")));
 }
 

@@ -4,11 +4,16 @@
 //! required codes, and what a reference may point at. Where it meets a resource it also applies the profiles
 //! which that resource claims, and where it meets an extension whose definition we hold, that definition.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use serde_json::{Map, Value};
 
 use crate::fhir::Issue;
 
 use super::Profiles;
+use super::around::Around;
 use super::facts::bare;
 use super::found::{Findings, Place, describe, listed, shown};
 use super::primitive::{Misfit, Primitive};
@@ -26,13 +31,42 @@ pub struct Walk<'a> {
     pub profiles: &'a Profiles,
     pub findings: Findings,
     pub place: Place<'a>,
-    /// The `contained` of the resource around.
-    contained: Option<&'a Value>,
+    pub around: Around<'a>,
+    /// Of the entry of a Bundle that the walk is in.
+    full_url: Option<&'a str>,
+    /// What has been judged by which profile, so that references in circles end.
+    judged: Rc<RefCell<HashMap<(*const Value, String), bool>>>,
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(profiles: &'a Profiles, kind: &'a str) -> Walk<'a> {
-        Walk { profiles, findings: Findings::default(), place: Place::of(kind), contained: None }
+    pub fn new(profiles: &'a Profiles, around: Around<'a>) -> Walk<'a> {
+        let kind = around.resource().get("resourceType").and_then(Value::as_str).unwrap_or("");
+        let (findings, place) = (Findings::default(), Place::of(kind));
+        Walk { profiles, findings, place, around, full_url: None, judged: Rc::default() }
+    }
+
+    /// Whether a profile holds for a resource or a value; `None` when the profile is not at hand.
+    pub fn conforms(&self, value: &'a Value, url: &str, around: Option<&Around<'a>>) -> Option<bool> {
+        let url = bare(url);
+        let head = &self.profiles.entry(url)?.head;
+        let kind = value.get("resourceType").and_then(Value::as_str);
+        if kind.is_some_and(|kind| kind != head.type_name) {
+            return Some(false);
+        }
+        if !head.is_profile() {
+            return Some(true);
+        }
+        let key = (std::ptr::from_ref(value), url.to_string());
+        if let Some(known) = self.judged.borrow().get(&key) {
+            return Some(*known);
+        }
+        self.judged.borrow_mut().insert(key.clone(), true);
+        let mut walk = Walk::new(self.profiles, around.unwrap_or(&self.around).clone());
+        walk.judged = Rc::clone(&self.judged);
+        walk.overlaid(url, value);
+        let holds = !walk.findings.has_errors();
+        self.judged.borrow_mut().insert(key, holds);
+        Some(holds)
     }
 
     pub fn say(&mut self, issue: Issue) {
@@ -59,10 +93,11 @@ impl<'a> Walk<'a> {
         let Some(table) = self.profiles.table(kind).filter(|_| self.profiles.knows(kind)) else {
             return self.unknown_kind(kind);
         };
-        let outside = self.contained;
-        if self.place.steps.last().is_none_or(|step| step.name != "contained") {
-            self.contained = object.get("contained");
-        } else if object.contains_key("contained") {
+        let is_inside = !self.place.steps.is_empty();
+        if is_inside {
+            self.around.enter(value, self.full_url.take());
+        }
+        if self.is_at("contained") && object.contains_key("contained") {
             self.error("invariant", "dom-2", "expected no resource contained in a contained one".into());
         }
         self.object(object, table, 0, true);
@@ -70,7 +105,9 @@ impl<'a> Walk<'a> {
         if kind == "Observation" {
             self.vital_sign(value);
         }
-        self.contained = outside;
+        if is_inside {
+            self.around.leave();
+        }
     }
 
     /// At the root nothing can be judged, so that is an error; inside, the rest still can.
@@ -125,6 +162,9 @@ impl<'a> Walk<'a> {
                     counts[index] = self.siblings_only(value, field);
                 }
             } else {
+                if field.name == "resource" {
+                    self.full_url = object.get("fullUrl").and_then(Value::as_str);
+                }
                 counts[index] = self.member(value, object.get(&format!("_{json}")), table, field, kind);
             }
             self.place.steps.pop();
@@ -273,7 +313,8 @@ impl<'a> Walk<'a> {
         match kind.code.as_str() {
             "Extension" => self.extension(value),
             "Reference" => {
-                if let Some(issue) = pointing::problem(self.profiles, self.contained, object, &kind.targets) {
+                let contained = self.around.container().get("contained");
+                if let Some(issue) = pointing::problem(self.profiles, contained, object, &kind.targets) {
                     self.say(issue);
                 }
             }

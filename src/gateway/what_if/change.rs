@@ -12,6 +12,7 @@ use crate::consent::{Action, Decision, Directive, is_purpose};
 use crate::fhir::what_if::Asked;
 use crate::fhir::{Instant, Issue, Resource, Severity};
 use crate::partner::Partner;
+use crate::profile::Against;
 use crate::store::{Referral, ReferralState, Stored};
 
 use crate::gateway::grounds::{Grounds, rows_of};
@@ -190,7 +191,7 @@ async fn subject(ctx: &Context, asked: &Asked, record: &mut Record) -> Result<St
 
 /// What filing it would say.
 fn problems(ctx: &Context, draft: &Resource, asked: &Asked, patient: &str) -> Vec<Issue> {
-    let mut issues = ctx.profiles.examine(draft, &[]).0;
+    let mut issues = ctx.profiles.examine(draft, &Against::default()).0;
     issues.extend(Directive::problems(draft, &ctx.regimes()));
     if draft.root().reference("patient").is_some_and(|named| named.id_of("Patient") != Some(patient)) {
         let text = "expected the Patient that `patient` names";

@@ -169,6 +169,7 @@ fn element(stated: &Value, head: &Head) -> Element {
                 .map(|by| Discriminator { kind: text(by, "type").into(), path: text(by, "path").into() })
                 .collect(),
             rules: text(slicing, "rules").into(),
+            ordered: slicing.get("ordered").and_then(Value::as_bool).unwrap_or(false),
         }),
         must_support: flag("mustSupport"),
         is_modifier: flag("isModifier"),

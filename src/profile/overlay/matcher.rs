@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 use crate::profile::Profiles;
 use crate::profile::facts::{Slicing, bare};
 use crate::profile::found::shown;
+use crate::profile::stride::{Stride, strides};
 use crate::profile::table::capital;
 use crate::profile::terminology::Set;
 
 use super::spot::Seat;
-use super::tree::Tree;
+use crate::profile::tree::{Tree, extension_url};
 
 /// Whether a discriminator can be put as a schema.
 enum Test {
@@ -96,6 +97,11 @@ pub fn slice<'p>(profiles: &'p Profiles, slicing: Option<&Slicing>, slice: &Tree
     }
 }
 
+/// Whether a schema tells the slice's items from others.
+pub fn can_tell(profiles: &Profiles, slicing: Option<&Slicing>, tree: &Tree, seat: Seat) -> bool {
+    slice(profiles, slicing, tree, seat).is_some()
+}
+
 /// What marks the slice, for the reader of a message.
 pub fn hint(slice: &Tree) -> String {
     let own = slice.facts.pattern.as_ref().or(slice.facts.fixed.as_ref());
@@ -123,32 +129,11 @@ pub fn spelled(wanted: &Value) -> String {
     }
 }
 
-enum Stride {
-    Child(String),
-    Extension(String),
-}
-
-/// A discriminator's path: `$this`, `a.b`, `extension('url')`, `value.ofType(X)`. `resolve()` is beyond us.
+/// A path, as far as a schema can follow it.
 fn steps(path: &str) -> Option<Vec<Stride>> {
-    let mut rest = path.trim();
-    let mut found = Vec::new();
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix("extension('") {
-            let (url, after) = after.split_once("')")?;
-            found.push(Stride::Extension(url.to_string()));
-            rest = after.trim_start_matches('.');
-            continue;
-        }
-        let (step, after) = rest.split_once('.').unwrap_or((rest, ""));
-        match step {
-            "$this" => {}
-            step if step.starts_with("ofType(") => {}
-            step if step.contains('(') => return None,
-            step => found.push(Stride::Child(step.to_string())),
-        }
-        rest = after;
-    }
-    Some(found)
+    let mut found = strides(path)?;
+    found.retain(|stride| !matches!(stride, Stride::OfType(_)));
+    (!found.contains(&Stride::Resolve)).then_some(found)
 }
 
 /// An element of the base, from which discriminators are followed.
@@ -165,6 +150,7 @@ impl<'p> Reach<'p> {
             Some((Stride::Extension(_), [])) => exists(tree, steps),
             Some((Stride::Extension(_), _)) => Test::Unsayable,
             Some((Stride::Child(name), rest)) => self.child(tree, name, rest),
+            Some((Stride::OfType(_) | Stride::Resolve, _)) => Test::Unsayable,
         }
     }
 
@@ -262,10 +248,4 @@ fn types(slice: &Tree, path: &str) -> Test {
     let shapes: Vec<Value> =
         codes.iter().map(|code| json!({"required": [format!("{path}{}", capital(code))]})).collect();
     Test::Schema(json!({"anyOf": shapes}))
-}
-
-fn extension_url(slice: &Tree) -> Option<String> {
-    let fixed = slice.child("url").and_then(|url| url.facts.fixed.as_ref()).and_then(Value::as_str);
-    let profile = || slice.facts.types.iter().flat_map(|kind| &kind.profiles).next().map(|url| bare(url));
-    fixed.or_else(profile).map(str::to_string)
 }

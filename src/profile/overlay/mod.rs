@@ -10,7 +10,6 @@ mod matcher;
 mod schema;
 mod slices;
 mod spot;
-mod tree;
 mod value;
 
 use std::collections::HashMap;
@@ -24,6 +23,9 @@ use super::facts::Structure;
 use super::found::{Findings, Place, describe, shown};
 use super::table::Table;
 use super::{Profiles, binding};
+
+pub use matcher::can_tell;
+pub use spot::{Seat, Spot, stated_type};
 
 #[derive(Debug)]
 pub struct Overlay {

@@ -16,7 +16,7 @@ use crate::profile::walk::last;
 
 use super::Rule;
 use super::spot::{Seat, Spot, stated_type};
-use super::tree::Tree;
+use crate::profile::tree::Tree;
 
 pub struct Writer<'p> {
     pub profiles: &'p Profiles,

@@ -8,7 +8,7 @@ use super::Rule;
 use super::matcher;
 use super::schema::{Demands, Writer};
 use super::spot::Seat;
-use super::tree::Tree;
+use crate::profile::tree::Tree;
 
 impl<'p> Writer<'p> {
     pub fn slices(&mut self, child: &Tree, seat: Seat<'p>, demands: &mut Demands) {
@@ -16,10 +16,8 @@ impl<'p> Writer<'p> {
         let slicing = child.facts.slicing.as_ref();
         let mut tests: Vec<Value> = Vec::new();
         for (name, slice) in &child.slices {
-            let Some(test) = matcher::slice(self.profiles, slicing, slice, seat) else {
-                self.unsaid.push(format!("slice `{list}:{name}` cannot be told from others here"));
-                continue;
-            };
+            // What no schema can tell, `beyond` looks at.
+            let Some(test) = matcher::slice(self.profiles, slicing, slice, seat) else { continue };
             let hint = matcher::hint(slice);
             if let Some(min) = slice.facts.min.filter(|min| *min > 0) {
                 let text = format!("`{list}` needs at least {min} of `{name}`{hint} by {}, found fewer", self.by());

@@ -12,7 +12,7 @@ use super::Rule;
 use super::matcher;
 use super::schema::{Demands, Writer};
 use super::spot::{Seat, Spot, stated_type};
-use super::tree::Tree;
+use crate::profile::tree::Tree;
 
 /// A profile inside a profile inside a profile, and no further.
 const NESTING_MAX: usize = 4;

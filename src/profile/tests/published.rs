@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::fhir::Resource;
 use crate::profile::facts::bare;
 use crate::profile::import::Batch;
-use crate::profile::{Profiles, bundled, found};
+use crate::profile::{Against, Profiles, bundled, found};
 
 use super::{errors, examine, profiles};
 
@@ -271,7 +271,7 @@ fn no_edit_of_an_example_makes_the_check_panic_or_talk_without_end() {
                 }
             }
             let Some(resource) = Resource::from_value(broken) else { continue };
-            let outcome = profiles().examine(&resource, &[]);
+            let outcome = profiles().examine(&resource, &Against::default());
             assert!(outcome.0.len() <= found::ISSUES_MAX + 1, "{name}");
         }
     }

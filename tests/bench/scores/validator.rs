@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use handoff::fhir::{Issue, Outcome, Severity, read};
-use handoff::profile::{Profiles, import::Batch};
+use handoff::profile::{Against, Profiles, import::Batch};
 use serde_json::Value;
 
 /// Modules that test something else than the verdict on a FHIR resource.
@@ -82,16 +82,14 @@ fn one(folder: &Path, case: &Value, tell: bool, score: &mut Score) {
 
 fn judge(profiles: &Profiles, bytes: &[u8], also: &[String]) -> Outcome {
     match read::resource(bytes) {
-        Ok(resource) => profiles.examine(&resource, also),
+        Ok(resource) => profiles.examine(&resource, &Against::of(also)),
         Err(issue) => issue.into(),
     }
 }
 
 fn compare(name: &str, ours: &Outcome, recorded: &Value, tell: bool, score: &mut Score) {
-    let theirs: Vec<&Value> = list(recorded, "issue")
-        .iter()
-        .filter(|issue| matches!(text(issue, "severity"), "error" | "fatal"))
-        .collect();
+    let theirs: Vec<&Value> =
+        list(recorded, "issue").iter().filter(|issue| matches!(text(issue, "severity"), "error" | "fatal")).collect();
     let (is_valid, refuses) = (theirs.is_empty(), ours.has_errors());
     score.judged += 1;
     score.agreed += usize::from(is_valid != refuses);

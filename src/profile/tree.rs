@@ -1,6 +1,8 @@
 //! A profile's elements as a tree, slices beside children.
 
-use crate::profile::facts::Element;
+use serde_json::Value;
+
+use super::facts::{Element, bare};
 
 #[derive(Debug, Default)]
 pub struct Tree {
@@ -46,4 +48,11 @@ fn branch<'t>(branches: &'t mut Vec<(String, Tree)>, name: &str) -> &'t mut Tree
         branches.len() - 1
     });
     &mut branches[at].1
+}
+
+/// The url that an extension's slice, or its definition, has.
+pub fn extension_url(slice: &Tree) -> Option<String> {
+    let fixed = slice.child("url").and_then(|url| url.facts.fixed.as_ref()).and_then(Value::as_str);
+    let profile = || slice.facts.types.iter().flat_map(|kind| &kind.profiles).next().map(|url| bare(url));
+    fixed.or_else(profile).map(str::to_string)
 }
