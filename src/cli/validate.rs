@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::fhir::Issue;
+use crate::fhir::{Issue, position};
 use crate::profile::{Against, Profiles};
 
 use super::{profiles, put, resource, say};
@@ -54,6 +54,10 @@ impl Validate {
                 }
                 Err(outcome) => outcome,
             };
+            let mut outcome = outcome;
+            if bytes.trim_ascii_start().starts_with(b"{") {
+                position::locate(&bytes, &mut outcome);
+            }
             judged += 1;
             refused += usize::from(outcome.has_errors());
             put(&outcome.to_value().to_string());

@@ -18,6 +18,7 @@ pub mod offer;
 pub mod outcome;
 pub mod parameters;
 pub mod patch;
+pub mod position;
 pub mod read;
 pub mod reference;
 pub mod resource;

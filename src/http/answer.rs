@@ -7,6 +7,7 @@ use axum::response::Response;
 use crate::fhir::{Instant, Outcome};
 use crate::gateway::{Done, Version, Written};
 
+use super::located::Told;
 use super::prefer::{Prefer, Return};
 
 pub const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
@@ -109,7 +110,9 @@ pub fn etag(version: i64) -> String {
 }
 
 pub fn outcome(status: StatusCode, outcome: &Outcome) -> Response {
-    json(status, outcome.to_value().to_string().into_bytes())
+    let mut response = json(status, outcome.to_value().to_string().into_bytes());
+    response.extensions_mut().insert(Told(outcome.clone()));
+    response
 }
 
 /// Sets a header, if the value can be one.

@@ -18,6 +18,7 @@ use crate::fhir::{Issue, Resource, read};
 use crate::gateway::{self, Context, Error, No, Request, sign_in};
 
 use super::error::{Cause, Problem};
+use super::located::Sent;
 use super::{answer, format, headers, prefer::Prefer, public};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,6 +31,7 @@ pub struct Asked {
     pub base: String,
     pub prefer: Prefer,
     pub headers: HeaderMap,
+    sent: Sent,
 }
 
 /// The variable parts of an address; what is no text names nothing.
@@ -71,7 +73,9 @@ impl FromRequestParts<Arc<Context>> for Asked {
             Some(declaration) => gateway::under(ctx, caller, &request, declaration).await?,
         };
         let base = format!("{}/fhir", base(ctx, &parts.headers));
-        Ok(Asked { caller, request, base, prefer: Prefer::of(&parts.headers), headers: parts.headers.clone() })
+        let sent = parts.extensions.get::<Sent>().cloned().unwrap_or_default();
+        let prefer = Prefer::of(&parts.headers);
+        Ok(Asked { caller, request, base, prefer, headers: parts.headers.clone(), sent })
     }
 }
 
@@ -107,15 +111,16 @@ fn plain(media: &str) -> &str {
 }
 
 /// The body as one resource, within the limit.
-pub async fn resource(ctx: &Context, headers: &HeaderMap, body: Body) -> Result<Resource, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("application/fhir+json");
-    let plain = plain(kind);
+pub async fn resource(ctx: &Context, asked: &Asked, body: Body) -> Result<Resource, Problem> {
+    let plain = asked.media().unwrap_or("application/fhir+json");
     if !matches!(plain, "application/fhir+json" | "application/json" | "text/json" | "application/json+fhir") {
         let text = "`Content-Type`: expected `application/fhir+json` or `application/fhir+xml`, in UTF-8";
         return Err(Error::one(No::WrongFormat, Issue::error("not-supported", "content-type", text)).into());
     }
     let bytes = bytes(ctx, body).await?;
-    read::resource(&bytes).map_err(Problem::unreadable)
+    let resource = read::resource(&bytes).map_err(Problem::unreadable);
+    asked.sent.keep(bytes);
+    resource
 }
 
 /// The body as a patch. The inner error is the answer to a format that is none, which names those that are

@@ -25,7 +25,7 @@ use super::prefer::Return;
 use super::search::searchset;
 
 pub async fn submit(State(ctx): State<Arc<Context>>, asked: Asked, body: Body) -> Result<Response, Problem> {
-    let sent = resource(&ctx, &asked.headers, body).await?;
+    let sent = resource(&ctx, &asked, body).await?;
     let (kind, entries) = bundle::read(sent).map_err(|issues| Error::No(No::Unreadable, issues))?;
     let answers = match kind {
         BundleKind::Transaction => transaction(&ctx, &asked, entries).await?,

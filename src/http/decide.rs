@@ -26,7 +26,7 @@ pub async fn decide(
     if kind != "Consent" {
         return Err(not_here("$decide", "Consent"));
     }
-    let sent = resource(&ctx, &asked.headers, body).await?;
+    let sent = resource(&ctx, &asked, body).await?;
     let question = what_if::read(&sent, &ctx.zone).map_err(|issues| Error::No(No::Unreadable, issues))?;
     let told = gateway::what_if(&ctx, &asked.caller, &asked.request, question).await?;
     let parameters = match told {

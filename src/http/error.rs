@@ -96,7 +96,7 @@ pub fn outcome(error: &Error) -> Outcome {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = status(&self.0);
-        let mut response = answer::json(status, outcome(&self.0).to_value().to_string().into_bytes());
+        let mut response = answer::outcome(status, &outcome(&self.0));
         let headers = response.headers_mut();
         match &self.0 {
             Error::Fault(fault) => {

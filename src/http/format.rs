@@ -22,6 +22,7 @@ use crate::gateway::{Context, Error, No};
 
 use super::answer::{self, FHIR_JSON};
 use super::error::Problem;
+use super::located::{Sent, located};
 use super::media::{self, Format, is_xml};
 
 const FHIR_XML: &str = "application/fhir+xml; charset=utf-8";
@@ -92,7 +93,10 @@ pub async fn negotiate(State(ctx): State<Arc<Context>>, mut request: HttpRequest
     // What only looks may be answered with no answer; what was done must be told in the format that can.
     let is_reading = path.ends_with("/$reading");
     let only_looks = matches!(*request.method(), Method::GET | Method::HEAD) || path.ends_with("/_search");
-    if is_xml(request.headers()) {
+    let sent = Sent::default();
+    if !is_xml(request.headers()) {
+        request.extensions_mut().insert(sent.clone());
+    } else {
         let body = std::mem::take(request.body_mut());
         *request.body_mut() = body_as_json(ctx.clone(), body);
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
@@ -102,7 +106,7 @@ pub async fn negotiate(State(ctx): State<Arc<Context>>, mut request: HttpRequest
     if wanted.format == Format::Neither && !is_reading {
         request.extensions_mut().insert(wanted);
     }
-    let mut response = next.run(request).await;
+    let mut response = located(&sent, next.run(request).await);
     let wanted = response.extensions_mut().remove::<Wanted>().unwrap_or(wanted);
     let is_plain = wanted.format != Format::Xml && !wanted.is_pretty;
     if is_plain || !is_fhir_json(&response) {

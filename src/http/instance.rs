@@ -48,7 +48,7 @@ pub async fn update(
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
-    let resource = resource(&ctx, &asked.headers, body).await?;
+    let resource = resource(&ctx, &asked, body).await?;
     let if_match = asked.if_match();
     change(&ctx, &asked, Interaction::Update, Change::Update { kind, id, resource, if_match }).await
 }

@@ -17,6 +17,7 @@ mod format;
 mod headers;
 mod history;
 mod instance;
+mod located;
 mod media;
 mod openapi;
 mod operation;

@@ -94,7 +94,7 @@ async fn change_meta(
     body: Body,
     adds: bool,
 ) -> Result<Response, Problem> {
-    let sent = resource(ctx, &asked.headers, body).await?;
+    let sent = resource(ctx, asked, body).await?;
     let sent = parameters::meta(&sent).map_err(|issues| Error::No(No::Unreadable, issues))?;
     let if_match = asked.headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()).map(str::to_string);
     let (caller, request) = (&asked.caller, &asked.request);
@@ -175,7 +175,7 @@ pub(super) async fn sent(ctx: &Context, asked: &Asked, body: Body) -> Result<Pai
     if empty || !asked.headers.contains_key(header::CONTENT_TYPE) {
         return Ok(Vec::new());
     }
-    let sent = resource(ctx, &asked.headers, body).await?;
+    let sent = resource(ctx, asked, body).await?;
     Ok(parameters::pairs(&sent).map_err(|issues| Error::No(No::Unreadable, issues))?)
 }
 

@@ -27,7 +27,7 @@ pub async fn create(
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
-    let resource = resource(&ctx, &asked.headers, body).await?;
+    let resource = resource(&ctx, &asked, body).await?;
     if resource.kind() != kind {
         let text = format!("the body is no `{kind}`, the type of this address");
         return Err(Problem::unreadable(Issue::error("invalid", "identity", text).at("resourceType")));
@@ -56,7 +56,7 @@ pub async fn update(
     body: Body,
 ) -> Result<Response, Problem> {
     let Some(criteria) = criteria(&kind, pairs) else { return Err(public::wrong_method(method).await) };
-    let resource = resource(&ctx, &asked.headers, body).await?;
+    let resource = resource(&ctx, &asked, body).await?;
     let deed = Deed::Update { resource, if_match: asked.if_match() };
     instance::change(&ctx, &asked, Interaction::Update, Change::Conditional { criteria, deed }).await
 }

@@ -23,7 +23,7 @@ pub async fn validate(
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
-    let resource = resource(&ctx, &asked.headers, body).await?;
+    let resource = resource(&ctx, &asked, body).await?;
     if !asked.caller.may(Interaction::Validate, &kind) {
         return Err(Error::scopes("validate", &kind).into());
     }

@@ -51,6 +51,7 @@ mod two_worlds;
 mod two_worlds_elsewhere;
 mod two_worlds_reading;
 mod two_worlds_writing;
+mod validate;
 mod views;
 mod worklist;
 mod worlds;

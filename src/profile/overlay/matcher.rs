@@ -81,7 +81,7 @@ pub fn slice<'p>(profiles: &'p Profiles, slicing: Option<&Slicing>, slice: &Tree
         let test = match by.kind.as_str() {
             "value" | "pattern" => reach.at(slice, &steps(&by.path)?),
             "exists" => exists(slice, &steps(&by.path)?),
-            "type" => types(slice, &by.path),
+            "type" => reach.types(slice, &by.path),
             _ => Test::Unsayable,
         };
         match test {
@@ -206,6 +206,25 @@ impl<'p> Reach<'p> {
         }
         if all.is_empty() { Test::Free } else { Test::Schema(json!({"allOf": all})) }
     }
+
+    /// Which member of a choice is used: `value` as `valueReference`. The type of a resource is no member's name.
+    fn types(self, slice: &Tree, path: &str) -> Test {
+        let field = self.seat.inside(self.profiles).and_then(|spot| spot.field(path)).filter(|field| field.is_choice);
+        let (Some(child), Some(_)) = (slice.child(path), field) else { return Test::Unsayable };
+        let own = child.facts.types.iter();
+        let inner = child.slices.iter().flat_map(|(_, slice)| &slice.facts.types);
+        let codes: Vec<&str> = if child.facts.types.is_empty() {
+            inner.map(|kind| kind.code.as_str()).collect()
+        } else {
+            own.map(|kind| kind.code.as_str()).collect()
+        };
+        if codes.is_empty() {
+            return Test::Free;
+        }
+        let shapes: Vec<Value> =
+            codes.iter().map(|code| json!({"required": [format!("{path}{}", capital(code))]})).collect();
+        Test::Schema(json!({"anyOf": shapes}))
+    }
 }
 
 /// The extension that marks the slice is there, or must not be.
@@ -230,22 +249,4 @@ fn exists(slice: &Tree, steps: &[Stride]) -> Test {
         (1.., _) => Test::Schema(schema),
         _ => Test::Free,
     }
-}
-
-/// Which member of a choice is used: `value` as `valueReference`.
-fn types(slice: &Tree, path: &str) -> Test {
-    let Some(child) = slice.child(path) else { return Test::Unsayable };
-    let own = child.facts.types.iter();
-    let inner = child.slices.iter().flat_map(|(_, slice)| &slice.facts.types);
-    let codes: Vec<&str> = if child.facts.types.is_empty() {
-        inner.map(|kind| kind.code.as_str()).collect()
-    } else {
-        own.map(|kind| kind.code.as_str()).collect()
-    };
-    if codes.is_empty() {
-        return Test::Free;
-    }
-    let shapes: Vec<Value> =
-        codes.iter().map(|code| json!({"required": [format!("{path}{}", capital(code))]})).collect();
-    Test::Schema(json!({"anyOf": shapes}))
 }
