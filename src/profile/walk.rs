@@ -9,17 +9,15 @@ use serde_json::{Map, Value};
 use crate::fhir::Issue;
 
 use super::Profiles;
+use super::binding::Bound;
 use super::facts::bare;
 use super::found::{Findings, Place, describe, listed, shown};
+use super::pointing;
 use super::primitive::{Misfit, Primitive};
 use super::table::{Field, FieldType, Node, Table};
-use super::terminology::Membership;
-use super::{binding, pointing};
 
 /// Deeper than any reader of ours lets in; a guard for values built elsewhere.
 const DEPTH_MAX: usize = 128;
-/// Not a list of codes but a grammar (BCP 13), which R4's own `json` and `xml` break.
-const MIME_TYPES: &str = "http://hl7.org/fhir/ValueSet/mimetypes";
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 pub struct Walk<'a> {
@@ -28,11 +26,22 @@ pub struct Walk<'a> {
     pub place: Place<'a>,
     /// The `contained` of the resource around.
     contained: Option<&'a Value>,
+    /// The `language` of the resource around.
+    pub language: Option<&'a str>,
+    /// Code systems that are not held and were named.
+    pub unheld: Vec<&'a str>,
 }
 
 impl<'a> Walk<'a> {
     pub fn new(profiles: &'a Profiles, kind: &'a str) -> Walk<'a> {
-        Walk { profiles, findings: Findings::default(), place: Place::of(kind), contained: None }
+        Walk {
+            profiles,
+            findings: Findings::default(),
+            place: Place::of(kind),
+            contained: None,
+            language: None,
+            unheld: Vec::new(),
+        }
     }
 
     pub fn say(&mut self, issue: Issue) {
@@ -59,7 +68,8 @@ impl<'a> Walk<'a> {
         let Some(table) = self.profiles.table(kind).filter(|_| self.profiles.knows(kind)) else {
             return self.unknown_kind(kind);
         };
-        let outside = self.contained;
+        let outside = (self.contained, self.language);
+        self.language = object.get("language").and_then(Value::as_str).or(self.language);
         if self.place.steps.last().is_none_or(|step| step.name != "contained") {
             self.contained = object.get("contained");
         } else if object.contains_key("contained") {
@@ -70,7 +80,7 @@ impl<'a> Walk<'a> {
         if kind == "Observation" {
             self.vital_sign(value);
         }
-        self.contained = outside;
+        (self.contained, self.language) = outside;
     }
 
     /// At the root nothing can be judged, so that is an error; inside, the rest still can.
@@ -272,6 +282,8 @@ impl<'a> Walk<'a> {
         }
         match kind.code.as_str() {
             "Extension" => self.extension(value),
+            "Coding" => self.coding(object),
+            "Quantity" | "Age" | "Count" | "Distance" | "Duration" => self.unit(object),
             "Reference" => {
                 if let Some(issue) = pointing::problem(self.profiles, self.contained, object, &kind.targets) {
                     self.say(issue);
@@ -279,8 +291,8 @@ impl<'a> Walk<'a> {
             }
             _ => {}
         }
-        if let Some(url) = &field.required {
-            self.bound(value, url);
+        if let Some(bound) = &field.bound {
+            self.bound(value, bound);
         }
     }
 
@@ -293,29 +305,20 @@ impl<'a> Walk<'a> {
                 self.error("value", "format", format!("expected {expected} ({primitive})"))
             }
             Ok(()) => {
-                if let Some(url) = &field.required {
-                    self.bound(value, url);
+                if let Some(bound) = &field.bound {
+                    self.bound(value, bound);
                 }
             }
         }
     }
 
-    fn bound(&mut self, value: &Value, url: &str) {
-        if url == MIME_TYPES {
-            return;
+    fn bound(&mut self, value: &Value, bound: &Bound) {
+        if self.findings.is_full() && bound.refuses(self.profiles, value) {
+            return self.findings.leave_out_error();
         }
-        let Some(set) = self.profiles.set(url) else { return self.unbound(url) };
-        match binding::judge(set, value) {
-            Membership::Member => {}
-            Membership::Unknown => self.unbound(url),
-            Membership::Stranger if self.findings.is_full() => self.findings.leave_out_error(),
-            Membership::Stranger => self.error("code-invalid", "binding", binding::sentence(set, url, "", value)),
+        if let Some(issue) = bound.issue(self.profiles, value, "") {
+            self.say(issue);
         }
-    }
-
-    fn unbound(&mut self, url: &str) {
-        let text = format!("the code was not checked: `{}` cannot be listed here", shown(url));
-        self.say(Issue::information("binding-unchecked", text));
     }
 }
 
