@@ -48,7 +48,7 @@ impl Import {
         let (mut loose, mut whole) = (Batch::default(), Vec::new());
         for from in &self.from {
             let batch = read(from)?;
-            let batch = if self.only.is_empty() { batch } else { batch.only(&self.only) };
+            let batch = if self.only.is_empty() { batch } else { batch.only(&self.only, &Profiles::bundled()) };
             if batch.id.is_some() { whole.push(batch) } else { loose.join(batch) }
         }
         // Facts for files stand on each other alone, so that what we ship can be made again from nothing.

@@ -4,13 +4,16 @@
 //!
 //! ```text
 //! handoff profiles import ../shared/definitions ../shared/reference/capability --out profiles
-//! curl -O https://registry.npmjs.org/hl7.fhir.r4.examples/-/hl7.fhir.r4.examples-4.0.1.tgz
+//! npm pack hl7.terminology.r4@7.0.1 hl7.fhir.r4.examples@4.0.1
+//! handoff profiles import hl7.terminology.r4-7.0.1.tgz --out profiles --only CodeSystem,ValueSet
 //! handoff profiles import hl7.fhir.r4.examples-4.0.1.tgz --out profiles \
 //!     --only AllergyIntolerance,Coverage,Device,DiagnosticReport,Immunization,Media,Medication,MedicationDispense,MedicationRequest,Specimen
 //! ```
 //!
-//! The first guesses versions from what it finds; the folders of terminology and extensions are named after
-//! `../shared/definitions/MANIFEST.json` instead. The archive's SHA-256 is in that file too. Tests make both again.
+//! Each stands on what the one before it made, so that the binary is built in between. The first guesses versions from
+//! what it finds: the folder of extensions is named after `../shared/definitions/MANIFEST.json` instead, and its part
+//! of HL7's terminology gives way to all of it from the archive. The archives' SHA-256 are in that file too. Tests make
+//! all of them again.
 
 use super::package::{CODE_SYSTEMS, COMPARTMENTS, Package, SEARCH_PARAMETERS, STRUCTURES, VALUE_SETS};
 

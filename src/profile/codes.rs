@@ -1,12 +1,12 @@
 //! What search asks of codes: which lie below one, and which are in a set (FHIR R4 search.html#token `:above`,
 //! `:below`, `:in`, `:not-in`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::fhir::search::Definitions;
 
 use super::Profiles;
-use super::facts::{CodeSystem, bare};
+use super::facts::bare;
 
 /// The codes of a value set, as far as they could be listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +23,9 @@ impl Profiles {
     /// The codes of a value set, at most `max` of them; `None` for one that is not at hand.
     pub fn expansion(&self, url: &str, max: usize) -> Option<Expansion<'_>> {
         let set = self.set(bare(url))?;
-        let mut all = set.systems().flat_map(|(system, codes)| codes.iter().map(move |code| (system, code.as_str())));
+        let mut all = set.each().map(|(system, code, _)| (system, code));
         let codes = all.by_ref().take(max).collect();
-        Some(Expansion { codes, open: set.open().iter().map(String::as_str).collect(), cut: all.next().is_some() })
+        Some(Expansion { codes, open: set.open().collect(), cut: all.next().is_some() })
     }
 
     /// Whether `code` is `ancestor` or lies below it; `None` when nobody here can tell.
@@ -36,31 +36,15 @@ impl Profiles {
     /// The code itself and all above it, from near to far; `None` for a code or a system that is not at hand.
     pub fn ancestors(&self, system: &str, code: &str) -> Option<Vec<&str>> {
         let known = self.code_system(system)?;
-        let mut at = own(known, code)?;
-        let mut found = vec![at];
-        while let Some(parent) = known.parents.get(at) {
-            // A bad hierarchy may go round in circles.
-            if found.contains(&parent.as_str()) {
-                break;
-            }
-            found.push(parent);
-            at = parent;
-        }
-        Some(found)
+        let (code, _) = known.find(code)?;
+        Some(known.ancestors(code))
     }
 
     /// The code itself and all below it, sorted; `None` for a code or a system that is not at hand.
     pub fn descendants(&self, system: &str, code: &str) -> Option<Vec<&str>> {
         let known = self.code_system(system)?;
-        let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        known.parents.iter().for_each(|(child, parent)| below.entry(parent).or_default().push(child));
-        let (mut found, mut more) = (BTreeSet::new(), vec![own(known, code)?]);
-        while let Some(code) = more.pop() {
-            if found.insert(code) {
-                more.extend(below.get(code).into_iter().flatten());
-            }
-        }
-        Some(found.into_iter().collect())
+        let (code, _) = known.find(code)?;
+        Some(known.descendants(code).into_iter().collect())
     }
 }
 
@@ -87,9 +71,4 @@ impl Definitions for Profiles {
     fn above(&self, system: &str, code: &str) -> Option<Vec<String>> {
         Some(self.ancestors(system, code)?.into_iter().map(str::to_string).collect())
     }
-}
-
-/// The code as the system spells it.
-fn own<'p>(system: &'p CodeSystem, code: &str) -> Option<&'p str> {
-    system.codes.binary_search_by(|known| known.as_str().cmp(code)).ok().map(|at| system.codes[at].as_str())
 }

@@ -4,7 +4,7 @@
 //! occur, of which type, from which codes; an invariant's expression, not its sentence. A base definition lists
 //! all its elements; a profile lists only those that differ from its base type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -133,21 +133,44 @@ pub struct ValueSet {
     pub url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    pub codes: BTreeMap<String, Vec<String>>,
-    /// Systems of which we cannot list the codes; `*` when not even the system is known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub open: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Each system's codes with their displays; an empty one is the system's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub codes: BTreeMap<String, BTreeMap<String, String>>,
+    /// Systems all of whose codes are in it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub whole: BTreeSet<String>,
+    /// Systems of which we cannot tell which codes are in it; `*` when not even the system is known.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub open: BTreeSet<String>,
 }
 
-/// A complete code system: its codes, and the parent of each that has one.
+/// A code system: its codes with their displays, and how they lie below each other.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
 pub struct CodeSystem {
     pub url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    pub codes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `fragment` or `example`, where there are more codes than these; `supplement`, which has none of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Whether `A` and `a` are one code.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub folds_case: bool,
+    /// Each code with its display, which may be empty.
+    pub codes: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub parents: BTreeMap<String, String>,
+    pub parents: BTreeMap<String, Vec<String>>,
+    /// What else a code is called, as language and display.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub designations: BTreeMap<String, Vec<(String, String)>>,
+    /// What filters ask of a code, by property: `status`, `notSelectable`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]

@@ -12,8 +12,12 @@ mod bundled;
 mod check;
 mod claims;
 mod codes;
+mod coding;
+mod compose;
 mod facts;
+mod filter;
 mod found;
+mod grammar;
 pub mod import;
 mod invariant;
 mod member;
@@ -25,6 +29,7 @@ mod pointing;
 mod primitive;
 mod shape;
 mod stride;
+mod system;
 mod table;
 mod terminology;
 mod tree;
@@ -34,6 +39,7 @@ mod walk;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 pub use around::{AtHand, Nothing};
 pub use check::{Against, Valid};
@@ -58,6 +64,7 @@ pub struct Profiles {
     /// Type name to package and line of its base definition.
     types: HashMap<String, (usize, usize)>,
     sets: HashMap<String, (usize, usize)>,
+    systems: HashMap<String, (usize, usize)>,
     kinds: Vec<String>,
     parameters: Vec<SearchParameter>,
     compartments: BTreeMap<String, Compartment>,
@@ -95,6 +102,9 @@ impl Profiles {
         }
         for (line, set) in package.value_sets.iter().enumerate() {
             self.sets.insert(set.line.url.clone(), (at, line));
+        }
+        for (line, system) in package.code_systems.iter().enumerate() {
+            self.systems.insert(system.line.url.clone(), (at, line));
         }
         self.kinds.sort();
         let more: BTreeMap<String, SearchParameter> =
@@ -154,6 +164,23 @@ impl Profiles {
         in_schema.chain(self.beyond(entry).into_iter().flat_map(|beyond| &beyond.unsaid)).map(String::as_str).collect()
     }
 
+    /// The value sets that elements are bound to by more than an example.
+    fn bound_sets(&self) -> impl Iterator<Item = String> + '_ {
+        let structures = self.packages.iter().flat_map(|package| &package.structures).filter_map(Entry::structure);
+        let elements = structures.flat_map(|structure| structure.elements);
+        let bound = elements.filter_map(|element| element.binding).filter(|binding| binding.strength != "example");
+        bound.map(|binding| bare(&binding.value_set).to_string())
+    }
+
+    /// Whether another package than this has the value set or the code system.
+    fn is_held_beside(&self, package: &str, url: &str) -> bool {
+        let beside = self.packages.iter().filter(|held| held.name != package);
+        beside.into_iter().any(|held| {
+            held.value_sets.iter().any(|set| set.line.url == url)
+                || held.code_systems.iter().any(|system| system.line.url == url)
+        })
+    }
+
     fn entry(&self, url: &str) -> Option<&Entry> {
         let (package, line) = *self.structures.get(url)?;
         self.packages.get(package)?.structures.get(line)
@@ -185,17 +212,21 @@ impl Profiles {
         compiled.as_ref()
     }
 
-    fn set(&self, url: &str) -> Option<&Set> {
+    fn set(&self, url: &str) -> Option<&Arc<Set>> {
         let (package, line) = *self.sets.get(url)?;
         let held = self.packages.get(package)?.value_sets.get(line)?;
-        held.set.get_or_init(|| held.line.read().map(Set::new)).as_ref()
+        held.set.get_or_init(|| held.line.read().map(|facts| Arc::new(Set::new(facts, self)))).as_ref()
     }
 
+    /// A value set as it lies in its package, for what is made of it once.
     fn value_set(&self, url: &str) -> Option<ValueSet> {
-        self.packages.iter().rev().find_map(|package| package.value_set(url))
+        let (package, line) = *self.sets.get(url)?;
+        self.packages.get(package)?.value_sets.get(line)?.line.read()
     }
 
-    fn code_system(&self, url: &str) -> Option<&CodeSystem> {
-        self.packages.iter().rev().find_map(|package| package.code_system(url))
+    fn code_system(&self, url: &str) -> Option<&Arc<CodeSystem>> {
+        let (package, line) = *self.systems.get(url)?;
+        let held = self.packages.get(package)?.code_systems.get(line)?;
+        held.system.get_or_init(|| held.line.read().map(Arc::new)).as_ref()
     }
 }

@@ -7,6 +7,7 @@ use crate::fhir::view;
 
 use super::Profiles;
 use super::table::{Field, FieldType, Table};
+use super::terminology::Membership;
 
 /// The elements of one object of a type.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +91,7 @@ impl<'p> Outline<'p> {
             mandatory: field.min > 0,
             modifier: field.is_modifier,
             list: field.is_list,
-            codes: field.required.as_deref(),
+            codes: field.bound.as_ref().filter(|bound| bound.is_required()).map(|bound| bound.url.as_str()),
             is_choice: field.is_choice,
             primitive: kind.primitive.is_some(),
             inner,
@@ -124,7 +125,7 @@ impl<'p> Outline<'p> {
             "uri" | "url" | "canonical" => json!("urn:example:one"),
             "oid" => json!("urn:oid:1.2.3"),
             "uuid" => json!("urn:uuid:00000000-0000-4000-8000-000000000001"),
-            "code" => coded().map_or_else(|| json!("example"), |(_, code)| json!(code)),
+            "code" => coded().map_or_else(|| json!(self.worded(shown)), |(_, code)| json!(code)),
             "string" | "markdown" | "id" | "xhtml" => json!("example"),
             "Coding" => coded().map_or_else(|| json!({"code": "example"}), coding),
             "CodeableConcept" => {
@@ -144,6 +145,15 @@ impl<'p> Outline<'p> {
                 Value::Object(inner.unwrap_or_default())
             }
         }
+    }
+
+    /// A code of a set that is a grammar and no list.
+    fn worded(&self, shown: &Shown) -> &'static str {
+        let is_word = |word: &&str| {
+            let set = shown.codes.and_then(|url| self.profiles.set(url));
+            set.is_some_and(|set| set.judge_code(word) == Membership::Member)
+        };
+        ["application/fhir+json", "en"].into_iter().find(is_word).unwrap_or("example")
     }
 }
 

@@ -4,13 +4,13 @@
 //! was made of it is kept.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::beyond::Beyond;
-use super::facts::{CodeSystem, Compartment, Head, SearchParameter, Structure, ValueSet};
+use super::facts::{CodeSystem, Compartment, Head, SearchParameter, Structure};
 use super::overlay::Overlay;
 use super::table::Table;
 use super::terminology::Set;
@@ -61,13 +61,13 @@ pub struct Line {
 #[derive(Debug)]
 pub struct SetLine {
     pub line: Line,
-    pub(super) set: OnceLock<Option<Set>>,
+    pub(super) set: OnceLock<Option<Arc<Set>>>,
 }
 
 #[derive(Debug)]
 pub struct SystemLine {
     pub line: Line,
-    pub(super) system: OnceLock<Option<CodeSystem>>,
+    pub(super) system: OnceLock<Option<Arc<CodeSystem>>>,
 }
 
 impl Entry {
@@ -178,15 +178,9 @@ impl Package {
             (entry.table, entry.overlay) = (OnceLock::new(), OnceLock::new());
             entry.beyond = OnceLock::new();
         }
-    }
-
-    pub(super) fn value_set(&self, url: &str) -> Option<ValueSet> {
-        self.value_sets.iter().find(|set| set.line.url == url)?.line.read()
-    }
-
-    pub(super) fn code_system(&self, url: &str) -> Option<&CodeSystem> {
-        let held = self.code_systems.iter().find(|held| held.line.url == url)?;
-        held.system.get_or_init(|| held.line.read()).as_ref()
+        for held in &mut self.value_sets {
+            held.set = OnceLock::new();
+        }
     }
 }
 

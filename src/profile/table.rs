@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::binding::Bound;
 use super::facts::{Structure, bare};
 use super::primitive::Primitive;
 
@@ -32,8 +33,7 @@ pub struct Field {
     pub is_summary: bool,
     pub is_modifier: bool,
     pub types: Vec<FieldType>,
-    /// The value set of a required binding.
-    pub required: Option<String>,
+    pub bound: Option<Bound>,
     /// The node of its own fields, when they are defined in place.
     pub node: Option<usize>,
 }
@@ -101,7 +101,6 @@ impl Table {
                 });
             }
             let max = element.max.as_deref().map_or(1, |max| max.parse().unwrap_or(u32::MAX));
-            let required = element.binding.as_ref().filter(|binding| binding.strength == "required");
             let owner = &mut table.nodes[parent];
             for (index, kind) in types.iter().enumerate() {
                 owner.names.insert(kind.json.clone().into(), (owner.fields.len(), index));
@@ -115,7 +114,7 @@ impl Table {
                 is_summary: element.is_summary,
                 is_modifier: element.is_modifier,
                 types,
-                required: required.map(|binding| bare(&binding.value_set).to_string()),
+                bound: element.binding.as_ref().and_then(Bound::of),
                 node,
             });
         }

@@ -45,7 +45,9 @@ fn careplan(change: impl FnOnce(&mut Value)) -> Outcome {
 
 #[test]
 fn the_right_plan_passes() {
-    assert_eq!(careplan(|_| {}), Outcome::default());
+    // US Core's own code system of categories is not at hand, which is said.
+    let said = careplan(|_| {}).0;
+    assert!(matches!(&said[..], [Issue { rule: "system-unheld", severity: Severity::Warning, .. }]), "{said:?}");
 }
 
 #[test]
@@ -136,9 +138,8 @@ fn all_problems_come_at_once_and_in_document_order() {
 fn an_unknown_profile_is_a_warning_that_names_it() {
     let outcome = careplan(|plan| plan["meta"]["profile"] = json!(["http://nowhere/x"]));
     assert!(!outcome.has_errors());
-    assert!(
-        matches!(&outcome.0[..], [Issue { rule: "profile-unknown", text, .. }] if text.contains("`http://nowhere/x`"))
-    );
+    let said = outcome.0.iter().find(|issue| issue.rule == "profile-unknown").unwrap();
+    assert!(said.severity == Severity::Warning && said.text.contains("`http://nowhere/x`"));
 }
 
 #[test]
@@ -150,7 +151,7 @@ fn an_error_is_not_crowded_out_by_warnings() {
     });
     assert!(outcome.has_errors());
     assert_eq!(outcome.0.len(), 101);
-    assert_eq!(outcome.0[100].text, "2901 more issues are not listed");
+    assert_eq!(outcome.0[100].text, "2902 more issues are not listed");
 }
 
 #[test]
@@ -345,7 +346,7 @@ fn of_a_large_package_only_what_some_types_need_is_kept() {
     for (index, definition) in all.into_iter().chain([parameter("Kept"), parameter("Left")]).enumerate() {
         batch.add_file(&format!("{index}.json"), definition.to_string().as_bytes());
     }
-    let package = batch.only(&["Kept".to_string()]).into_package(profiles());
+    let package = batch.only(&["Kept".to_string()], &Profiles::default()).into_package(profiles());
     let files: Vec<String> = package.files().into_iter().map(|(_, bytes)| String::from_utf8(bytes).unwrap()).collect();
     assert_eq!(files.len(), 4);
     for file in files {

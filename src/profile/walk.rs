@@ -14,17 +14,15 @@ use crate::fhir::Issue;
 
 use super::Profiles;
 use super::around::Around;
+use super::binding::Bound;
 use super::facts::bare;
 use super::found::{Findings, Place, describe, listed, shown};
+use super::pointing;
 use super::primitive::{Misfit, Primitive};
 use super::table::{Field, FieldType, Node, Table};
-use super::terminology::Membership;
-use super::{binding, pointing};
 
 /// Deeper than any reader of ours lets in; a guard for values built elsewhere.
 const DEPTH_MAX: usize = 128;
-/// Not a list of codes but a grammar (BCP 13), which R4's own `json` and `xml` break.
-const MIME_TYPES: &str = "http://hl7.org/fhir/ValueSet/mimetypes";
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 pub struct Walk<'a> {
@@ -34,6 +32,10 @@ pub struct Walk<'a> {
     pub around: Around<'a>,
     /// Of the entry of a Bundle that the walk is in.
     full_url: Option<&'a str>,
+    /// The `language` of the resource around.
+    pub language: Option<&'a str>,
+    /// Code systems that are not held and were named.
+    pub unheld: Vec<&'a str>,
     /// What has been judged by which profile, so that references in circles end.
     judged: Rc<RefCell<HashMap<(*const Value, String), bool>>>,
 }
@@ -42,7 +44,8 @@ impl<'a> Walk<'a> {
     pub fn new(profiles: &'a Profiles, around: Around<'a>) -> Walk<'a> {
         let kind = around.resource().get("resourceType").and_then(Value::as_str).unwrap_or("");
         let (findings, place) = (Findings::default(), Place::of(kind));
-        Walk { profiles, findings, place, around, full_url: None, judged: Rc::default() }
+        let (full_url, language, unheld) = (None, None, Vec::new());
+        Walk { profiles, findings, place, around, full_url, language, unheld, judged: Rc::default() }
     }
 
     /// Whether a profile holds for a resource or a value; `None` when the profile is not at hand.
@@ -93,6 +96,8 @@ impl<'a> Walk<'a> {
         let Some(table) = self.profiles.table(kind).filter(|_| self.profiles.knows(kind)) else {
             return self.unknown_kind(kind);
         };
+        let outside = self.language;
+        self.language = object.get("language").and_then(Value::as_str).or(self.language);
         let is_inside = !self.place.steps.is_empty();
         if is_inside {
             self.around.enter(value, self.full_url.take());
@@ -108,6 +113,7 @@ impl<'a> Walk<'a> {
         if is_inside {
             self.around.leave();
         }
+        self.language = outside;
     }
 
     /// At the root nothing can be judged, so that is an error; inside, the rest still can.
@@ -312,6 +318,8 @@ impl<'a> Walk<'a> {
         }
         match kind.code.as_str() {
             "Extension" => self.extension(value),
+            "Coding" => self.coding(object),
+            "Quantity" | "Age" | "Count" | "Distance" | "Duration" => self.unit(object),
             "Reference" => {
                 let contained = self.around.container().get("contained");
                 if let Some(issue) = pointing::problem(self.profiles, contained, object, &kind.targets) {
@@ -320,8 +328,8 @@ impl<'a> Walk<'a> {
             }
             _ => {}
         }
-        if let Some(url) = &field.required {
-            self.bound(value, url);
+        if let Some(bound) = &field.bound {
+            self.bound(value, bound);
         }
     }
 
@@ -334,29 +342,20 @@ impl<'a> Walk<'a> {
                 self.error("value", "format", format!("expected {expected} ({primitive})"))
             }
             Ok(()) => {
-                if let Some(url) = &field.required {
-                    self.bound(value, url);
+                if let Some(bound) = &field.bound {
+                    self.bound(value, bound);
                 }
             }
         }
     }
 
-    fn bound(&mut self, value: &Value, url: &str) {
-        if url == MIME_TYPES {
-            return;
+    fn bound(&mut self, value: &Value, bound: &Bound) {
+        if self.findings.is_full() && bound.refuses(self.profiles, value) {
+            return self.findings.leave_out_error();
         }
-        let Some(set) = self.profiles.set(url) else { return self.unbound(url) };
-        match binding::judge(set, value) {
-            Membership::Member => {}
-            Membership::Unknown => self.unbound(url),
-            Membership::Stranger if self.findings.is_full() => self.findings.leave_out_error(),
-            Membership::Stranger => self.error("code-invalid", "binding", binding::sentence(set, url, "", value)),
+        if let Some(issue) = bound.issue(self.profiles, value, "") {
+            self.say(issue);
         }
-    }
-
-    fn unbound(&mut self, url: &str) {
-        let text = format!("the code was not checked: `{}` cannot be listed here", shown(url));
-        self.say(Issue::information("binding-unchecked", text));
     }
 }
 

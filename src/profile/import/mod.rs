@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Profiles;
+use super::compose::Expander;
 use super::facts::bare;
 use super::package::{CODE_SYSTEMS, COMPARTMENTS, Package, Refused, SEARCH_PARAMETERS, STRUCTURES, VALUE_SETS};
 
@@ -88,7 +89,7 @@ impl Batch {
                 Err(why) => refused.push(refuse(definition, why)),
             }
         }
-        let sets = codes::Expander::new(known, &systems, of("ValueSet")).all();
+        let sets = Expander::new(known, &systems, of("ValueSet")).all();
         let kinds = bases.kinds();
         let named = parameter::Named::new(known, of("SearchParameter"));
         for definition in of("SearchParameter") {

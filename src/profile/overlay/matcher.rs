@@ -3,12 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::profile::Profiles;
+use crate::profile::binding::is_coded;
 use crate::profile::facts::{Slicing, bare};
 use crate::profile::found::shown;
 use crate::profile::stride::{Stride, strides};
 use crate::profile::table::capital;
-use crate::profile::terminology::Set;
 
+use super::listed;
 use super::spot::Seat;
 use crate::profile::tree::{Tree, extension_url};
 
@@ -34,32 +35,6 @@ pub fn pattern(wanted: &Value) -> Value {
             json!({"type": "array", "allOf": each})
         }
         simple => json!({"const": simple}),
-    }
-}
-
-/// Codes of a set, for a value of that type; `None` when any code might be one, or the type has no codes.
-pub fn binding(set: &Set, type_name: &str) -> Option<Value> {
-    if set.open().contains("*") {
-        return None;
-    }
-    let coding = || {
-        let listed = set.systems().map(|(system, codes)| {
-            json!({"required": ["system", "code"], "properties": {"system": {"const": system}, "code": {"enum": codes}}})
-        });
-        let open = (!set.is_closed())
-            .then(|| json!({"required": ["system", "code"], "properties": {"system": {"enum": set.open()}}}));
-        let any: Vec<Value> = listed.chain(open).collect();
-        json!({"anyOf": any})
-    };
-    match type_name {
-        "code" | "string" | "uri" | "id" if set.is_closed() => {
-            let codes: std::collections::BTreeSet<&String> = set.systems().flat_map(|(_, codes)| codes).collect();
-            (!codes.is_empty()).then(|| json!({"enum": codes}))
-        }
-        _ if set.is_closed() && set.systems().next().is_none() => None,
-        "Coding" | "Quantity" => Some(coding()),
-        "CodeableConcept" => Some(json!({"required": ["coding"], "properties": {"coding": {"contains": coding()}}})),
-        _ => None,
     }
 }
 
@@ -194,8 +169,12 @@ impl<'p> Reach<'p> {
             return Test::Schema(pattern(wanted));
         }
         if let Some(bound) = facts.binding.as_ref().filter(|bound| bound.strength == "required") {
-            let schema = self.profiles.set(bare(&bound.value_set)).and_then(|set| binding(set, &self.seat.kind.code));
-            return schema.map_or(Test::Unsayable, Test::Schema);
+            let url = bare(&bound.value_set);
+            let set = self.profiles.set(url).filter(|_| is_coded(&self.seat.kind.code));
+            // A set of which nothing is known tells no slice from others.
+            let is_telling =
+                set.is_some_and(|set| set.systems().next().is_some() && set.open().all(|open| open != "*"));
+            return if is_telling { Test::Schema(json!({listed::NOT_OUTSIDE: url})) } else { Test::Unsayable };
         }
         let mut all = Vec::new();
         for (name, child) in &tree.children {

@@ -6,6 +6,7 @@
 //! schema's. What a schema cannot say (a slice known only by what its reference resolves to, a value set that
 //! cannot be listed) is in `unsaid`.
 
+mod listed;
 mod matcher;
 mod schema;
 mod slices;
@@ -19,21 +20,29 @@ use serde_json::Value;
 
 use crate::fhir::Issue;
 
+use super::Profiles;
+use super::binding::Bound;
 use super::facts::Structure;
 use super::found::{Findings, Place, describe, shown};
 use super::table::Table;
-use super::{Profiles, binding};
 
 pub use matcher::can_tell;
 pub use spot::{Seat, Spot, stated_type};
 
 #[derive(Debug)]
 pub struct Overlay {
-    validator: Validator,
-    rules: HashMap<String, Rule>,
+    strict: Layer,
+    /// What is worth a word and refuses nothing: bindings that are weak, or to sets that cannot be listed.
+    advice: Option<Layer>,
     /// Parts of the profile that are not checked, and why.
     pub unsaid: Vec<String>,
     type_name: String,
+}
+
+#[derive(Debug)]
+struct Layer {
+    validator: Validator,
+    rules: HashMap<String, Rule>,
 }
 
 /// What a part of the schema stands for.
@@ -47,15 +56,17 @@ pub struct Rule {
     pub missing: Option<String>,
     /// The found value is a code or an address, which may be quoted.
     pub quotes: bool,
-    /// The value set of a binding.
-    pub set: Option<String>,
+    /// What the element is bound to.
+    pub bound: Option<Bound>,
+    /// It stands in the schema of advice.
+    pub advises: bool,
     /// The sentence already says what was found.
     pub is_complete: bool,
 }
 
 impl Rule {
     fn new(code: &'static str, name: &'static str, expected: String) -> Rule {
-        Rule { code, name, expected, missing: None, quotes: false, set: None, is_complete: false }
+        Rule { code, name, expected, missing: None, quotes: false, bound: None, advises: false, is_complete: false }
     }
 
     fn missing(self, child: &str) -> Rule {
@@ -66,8 +77,12 @@ impl Rule {
         Rule { quotes, ..self }
     }
 
-    fn of_set(self, url: &str) -> Rule {
-        Rule { set: Some(url.to_string()), ..self }
+    fn bound(self, bound: Bound) -> Rule {
+        Rule { bound: Some(bound), ..self }
+    }
+
+    fn advising(self) -> Rule {
+        Rule { advises: true, ..self }
     }
 
     fn complete(self) -> Rule {
@@ -80,27 +95,39 @@ impl Overlay {
     pub fn compile(profiles: &Profiles, structure: Structure) -> Option<Overlay> {
         let table = profiles.table(&structure.head.type_name)?;
         let type_name = structure.head.type_name.clone();
-        let (schema, rules, unsaid) = schema::Writer::write(profiles, table, structure);
-        let options = jsonschema::draft202012::options().with_pattern_options(PatternOptions::regex());
-        let validator = options.build(&schema).ok()?;
-        Some(Overlay { validator, rules, unsaid, type_name })
+        let (advice, rules, _) = schema::Writer::write(profiles, table, structure.clone(), true);
+        let advice = if rules.is_empty() { None } else { Some(Layer::compile(profiles, &advice, rules)?) };
+        let (schema, rules, unsaid) = schema::Writer::write(profiles, table, structure, false);
+        Some(Overlay { strict: Layer::compile(profiles, &schema, rules)?, advice, unsaid, type_name })
     }
 
     pub fn holds(&self, value: &Value) -> bool {
-        self.validator.is_valid(value)
+        self.strict.validator.is_valid(value)
     }
 
     pub fn check<'r>(&self, profiles: &'r Profiles, value: &'r Value, at: &Place<'r>, findings: &mut Findings) {
-        if self.validator.is_valid(value) {
-            return;
+        for layer in [Some(&self.strict), self.advice.as_ref()].into_iter().flatten() {
+            if !layer.validator.is_valid(value) {
+                self.report(layer, profiles, value, at, findings);
+            }
         }
-        for error in self.validator.iter_errors(value) {
+    }
+
+    fn report<'r>(
+        &self,
+        layer: &Layer,
+        profiles: &'r Profiles,
+        value: &'r Value,
+        at: &Place<'r>,
+        findings: &mut Findings,
+    ) {
+        for error in layer.validator.iter_errors(value) {
             if findings.is_full() {
                 findings.leave_out_error();
                 continue;
             }
             let pointer = error.instance_path().to_string();
-            let Some((rule, depth)) = self.rule(error.schema_path().as_str()) else { continue };
+            let Some((rule, depth)) = layer.rule(error.schema_path().as_str()) else { continue };
             let (place, found) = trace(at, profiles.table(&self.type_name), profiles, value, &pointer, depth);
             match &rule.missing {
                 Some(name) => {
@@ -110,10 +137,9 @@ impl Overlay {
                     findings.add(&place, Issue::error(rule.code, rule.name, rule.expected.clone()))
                 }
                 None => {
-                    let set = rule.set.as_deref().and_then(|url| Some((url, profiles.set(url)?)));
-                    if let Some((url, set)) = set {
-                        let text = binding::sentence(set, url, &rule.expected, found);
-                        findings.add(&place, Issue::error(rule.code, rule.name, text));
+                    if let Some(bound) = &rule.bound {
+                        let issue = bound.issue(profiles, found, &rule.expected);
+                        issue.into_iter().for_each(|issue| findings.add(&place, issue));
                         continue;
                     }
                     let found = match found {
@@ -126,6 +152,14 @@ impl Overlay {
                 }
             }
         }
+    }
+}
+
+impl Layer {
+    fn compile(profiles: &Profiles, schema: &Value, rules: HashMap<String, Rule>) -> Option<Layer> {
+        let options = jsonschema::draft202012::options().with_pattern_options(PatternOptions::regex());
+        let validator = listed::with_sets(options, profiles, schema).build(schema).ok()?;
+        Some(Layer { validator, rules })
     }
 
     /// The rule of the innermost part that has one, and how deep in the resource it applies.

@@ -25,6 +25,8 @@ pub struct Writer<'p> {
     pub nesting: usize,
     rules: HashMap<String, Rule>,
     profile: String,
+    /// Which of the two schemas this is: of advice, or of what must be.
+    advises: bool,
 }
 
 /// What is asked of one value: the entries of the `allOf` at a pointer.
@@ -49,9 +51,10 @@ impl<'p> Writer<'p> {
         profiles: &'p Profiles,
         table: &'p Table,
         structure: Structure,
+        advises: bool,
     ) -> (Value, HashMap<String, Rule>, Vec<String>) {
         let profile = last(&structure.head.url).to_string();
-        let mut writer = Writer { profiles, rules: HashMap::new(), unsaid: Vec::new(), profile, nesting: 0 };
+        let mut writer = Writer { profiles, rules: HashMap::new(), unsaid: Vec::new(), profile, nesting: 0, advises };
         let tree = Tree::grow(structure.elements);
         let schema = writer.object(&tree, Spot { table, node: 0 }, "");
         (schema, writer.rules, writer.unsaid)
@@ -111,6 +114,9 @@ impl<'p> Writer<'p> {
 
     fn prohibit(&mut self, child: &Tree, seat: Seat<'p>, members: &mut Map<String, Value>, at: &str) {
         let Seat { field, kind, .. } = seat;
+        if self.advises {
+            return;
+        }
         let rule = if child.is_prohibited() {
             let text = format!("`{}` is not used in {}: expected none", field.name, self.by());
             Rule::new("structure", "cardinality-max", text)
@@ -155,6 +161,9 @@ impl<'p> Writer<'p> {
     }
 
     pub fn demand(&mut self, demands: &mut Demands, rule: Rule, schema: Value) {
+        if rule.advises != self.advises {
+            return;
+        }
         self.rules.insert(demands.next(), rule);
         demands.list.push(schema);
     }
@@ -162,6 +171,10 @@ impl<'p> Writer<'p> {
     /// A rule for a part that is no entry of its own.
     pub fn rule_at(&mut self, at: String, rule: Rule) {
         self.rules.insert(at, rule);
+    }
+
+    pub fn is_strict(&self) -> bool {
+        !self.advises
     }
 
     /// The profile, as messages name it.

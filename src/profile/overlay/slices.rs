@@ -36,7 +36,10 @@ impl<'p> Writer<'p> {
             }
             tests.push(test);
         }
-        if slicing.is_some_and(|slicing| slicing.rules == "closed") && tests.len() == child.slices.len() {
+        if self.is_strict()
+            && slicing.is_some_and(|slicing| slicing.rules == "closed")
+            && tests.len() == child.slices.len()
+        {
             let names = listed(child.slices.iter().map(|(name, _)| name.as_str()));
             let text = format!("expected `{list}` to be one of {names} by {}", self.by());
             self.rule_at(format!("{}/items", demands.next()), Rule::new("structure", "slice", text));

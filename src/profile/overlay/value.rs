@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::profile::binding::is_coded;
+use crate::profile::binding::{Bound, is_coded};
 use crate::profile::facts::{Element, Type, bare};
 use crate::profile::found::listed;
 use crate::profile::primitive::Primitive;
-use crate::profile::terminology::Set;
 
 use super::Rule;
+use super::listed;
 use super::matcher;
 use super::schema::{Demands, Writer};
 use super::spot::{Seat, Spot, stated_type};
@@ -58,22 +58,25 @@ impl<'p> Writer<'p> {
         }
     }
 
+    /// A required binding refuses what is certainly not in its set; all else that is not, is advice.
     fn bound(&mut self, facts: &Element, seat: Seat<'p>, demands: &mut Demands) {
-        let Some(binding) = facts.binding.as_ref().filter(|binding| binding.strength == "required") else { return };
-        let name = &seat.field.name;
-        let url = bare(&binding.value_set);
-        let set = self.profiles.set(url);
-        match set.and_then(|set| matcher::binding(set, &seat.kind.code)) {
-            Some(schema) => {
-                for system in set.into_iter().flat_map(Set::open) {
-                    self.unsaid.push(format!("`{name}`: codes of `{system}` cannot be listed here"));
+        let bound = facts.binding.as_ref().filter(|_| is_coded(&seat.kind.code)).and_then(Bound::of);
+        let Some(bound) = bound else { return };
+        let (name, url) = (&seat.field.name, bound.url.as_str());
+        if bound.is_required() {
+            match self.profiles.set(url) {
+                Some(set) => {
+                    let open = set.open().map(|system| format!("`{name}`: codes of `{system}` cannot be listed here"));
+                    self.unsaid.extend(open);
                 }
-                let rule = Rule::new("code-invalid", "binding", format!(" by {}", self.by())).of_set(url);
-                self.demand(demands, rule, schema);
+                None => self.unsaid.push(format!("`{name}`: `{url}` cannot be listed here")),
             }
-            None if !is_coded(&seat.kind.code) => {}
-            None => self.unsaid.push(format!("`{name}`: `{url}` cannot be listed here")),
         }
+        let rule = Rule::new("code-invalid", "binding", format!(" by {}", self.by())).bound(bound.clone());
+        if bound.is_required() {
+            self.demand(demands, rule.clone(), json!({listed::NOT_OUTSIDE: url}));
+        }
+        self.demand(demands, rule.advising(), json!({listed::INSIDE: url}));
     }
 
     fn children(&mut self, tree: &Tree, spot: Spot<'p>, demands: &mut Demands) {
