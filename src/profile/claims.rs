@@ -81,15 +81,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A definition of an extension that we hold applies wherever the extension is used.
-    pub fn extension(&mut self, value: &'a Value) {
-        let Some(url) = value.get("url").and_then(Value::as_str) else { return };
-        if self.profiles.entry(url).is_some_and(|entry| entry.head.type_name == "Extension" && entry.head.is_profile())
-        {
-            self.overlaid(url, value);
-        }
-    }
-
     /// R4 asks the vital signs profile of any Observation with such a code (observation-vitalsigns.html); unclaimed,
     /// that is worth a warning.
     pub fn vital_sign(&mut self, value: &'a Value) {

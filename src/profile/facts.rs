@@ -41,6 +41,12 @@ pub struct Head {
     /// Read from a differential: the profile in `base` must hold too.
     #[serde(default, skip_serializing_if = "is_false")]
     pub chained: bool,
+    /// Of an extension: the elements that it is for, or the extensions by their urls; none named, anywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contexts: Vec<String>,
+    /// Of an extension: it changes the meaning of what is around it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub modifies: bool,
 }
 
 impl Head {

@@ -14,6 +14,7 @@ mod claims;
 mod codes;
 mod coding;
 mod compose;
+mod extension;
 mod facts;
 mod filter;
 mod found;

@@ -484,6 +484,37 @@ fn invariants_known_by_key_are_enforced() {
 }
 
 #[test]
+fn an_extension_is_allowed_where_its_definition_says_and_understood_where_it_changes_a_meaning() {
+    let birth_place =
+        json!({"url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace", "valueAddress": {"city": "X"}});
+    let birth_time =
+        json!({"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "2020"});
+    let reason = json!({"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"});
+    let prohibited =
+        json!({"url": "http://hl7.org/fhir/StructureDefinition/request-doNotPerform", "valueBoolean": true});
+    let strange = json!({"url": "http://x.example/strange", "valueBoolean": true});
+    for (patient, expected) in [
+        (json!({"extension": [birth_place]}), vec![]),
+        (json!({"birthDate": "2020", "_birthDate": {"extension": [birth_time]}}), vec![]),
+        (json!({"_birthDate": {"extension": [reason]}}), vec![]),
+        (json!({"name": [{"extension": [reason], "family": "F"}]}), vec![]),
+        (json!({"name": [{"extension": [birth_place]}]}), vec![("Patient.name[0].extension[0]", "extension-context")]),
+        (json!({"extension": [birth_time]}), vec![("Patient.extension[0]", "extension-context")]),
+        (json!({"extension": [strange]}), vec![]),
+        (json!({"modifierExtension": [strange]}), vec![("Patient.modifierExtension[0]", "modifier-unknown")]),
+        (json!({"modifierExtension": [birth_place]}), vec![("Patient.modifierExtension[0]", "extension-modifier")]),
+    ] {
+        let mut value = json!({"resourceType": "Patient"});
+        value.as_object_mut().unwrap().extend(patient.as_object().unwrap().clone());
+        assert_eq!(errors(&examine(value)), expected, "{patient}");
+    }
+    let said = examine(json!({"resourceType": "Patient", "extension": [strange, strange]}));
+    assert_eq!(said.0.iter().filter(|issue| issue.rule == "extension-unknown").count(), 1, "{said:?}");
+    let consent = examine(json!({"resourceType": "Consent", "modifierExtension": [strange]}));
+    assert!(!errors(&consent).iter().any(|(_, rule)| *rule == "modifier-unknown"), "the decision denies, and says so");
+}
+
+#[test]
 fn a_vital_sign_that_does_not_hold_to_its_profile_is_a_warning() {
     let outcome = examine(json!({"resourceType": "Observation", "status": "final",
         "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]}}));

@@ -36,6 +36,8 @@ pub struct Walk<'a> {
     pub language: Option<&'a str>,
     /// Code systems that are not held and were named.
     pub unheld: Vec<&'a str>,
+    /// Extensions that are not known and were named.
+    pub unknown_urls: Vec<&'a str>,
     /// What has been judged by which profile, so that references in circles end.
     judged: Rc<RefCell<HashMap<(*const Value, String), bool>>>,
 }
@@ -44,8 +46,8 @@ impl<'a> Walk<'a> {
     pub fn new(profiles: &'a Profiles, around: Around<'a>) -> Walk<'a> {
         let kind = around.resource().get("resourceType").and_then(Value::as_str).unwrap_or("");
         let (findings, place) = (Findings::default(), Place::of(kind));
-        let (full_url, language, unheld) = (None, None, Vec::new());
-        Walk { profiles, findings, place, around, full_url, language, unheld, judged: Rc::default() }
+        let (full_url, language, unheld, unknown_urls) = (None, None, Vec::new(), Vec::new());
+        Walk { profiles, findings, place, around, full_url, language, unheld, unknown_urls, judged: Rc::default() }
     }
 
     /// Whether a profile holds for a resource or a value; `None` when the profile is not at hand.

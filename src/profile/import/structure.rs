@@ -99,6 +99,8 @@ pub fn facts(definition: &Value, bases: &mut Bases) -> Result<Structure, String>
         base: string("baseDefinition").map(|url| bare(&url).to_string()),
         derivation: string("derivation"),
         chained: false,
+        contexts: contexts(definition),
+        modifies: false,
     };
     if !matches!(head.kind.as_str(), "primitive-type" | "complex-type" | "resource") {
         return Err(format!("is of kind `{}`: only types, resources and profiles on them are used", head.kind));
@@ -112,6 +114,7 @@ pub fn facts(definition: &Value, bases: &mut Bases) -> Result<Structure, String>
         }
         _ => return Err("has no snapshot".into()),
     };
+    head.modifies = head.type_name == "Extension" && stated.iter().any(|it| it.id.is_empty() && it.is_modifier);
     if !head.is_profile() {
         let structure = Structure { elements: stated.into_iter().map(as_base).collect(), head };
         bases.add(&structure);
@@ -133,6 +136,15 @@ pub fn facts(definition: &Value, bases: &mut Bases) -> Result<Structure, String>
         elements.extend(difference(stated, &base, has_slices));
     }
     Ok(Structure { head, elements })
+}
+
+/// Where an extension may be; one that says it by an expression may be anywhere.
+fn contexts(definition: &Value) -> Vec<String> {
+    let contexts = if text(definition, "type") == "Extension" { list(definition, "context") } else { &[] };
+    if contexts.iter().any(|context| !matches!(text(context, "type"), "element" | "extension")) {
+        return Vec::new();
+    }
+    contexts.iter().map(|context| text(context, "expression").to_string()).collect()
 }
 
 fn element(stated: &Value, head: &Head) -> Element {
