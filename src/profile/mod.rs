@@ -15,6 +15,7 @@ mod found;
 pub mod import;
 mod invariant;
 mod member;
+mod model;
 mod outline;
 mod overlay;
 mod package;
@@ -29,6 +30,7 @@ mod walk;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 pub use check::Valid;
 pub use codes::Expansion;
@@ -36,6 +38,7 @@ pub use facts::SearchParameter;
 pub use outline::{Outline, Shown};
 pub use package::{Package, Refused};
 
+use crate::fhir::fhirpath::Model;
 use facts::{CodeSystem, Compartment, ValueSet, bare};
 use overlay::Overlay;
 use package::Entry;
@@ -54,6 +57,7 @@ pub struct Profiles {
     kinds: Vec<String>,
     parameters: Vec<SearchParameter>,
     compartments: BTreeMap<String, Compartment>,
+    model: OnceLock<Model>,
 }
 
 /// A line of `handoff profiles list`.
@@ -100,6 +104,7 @@ impl Profiles {
         for package in &mut self.packages {
             package.forget();
         }
+        self.model = OnceLock::new();
         self
     }
 
