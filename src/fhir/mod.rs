@@ -9,6 +9,7 @@ pub mod capability;
 pub mod element;
 pub mod everything;
 pub mod export;
+pub mod fhirpath;
 pub mod history;
 pub mod interaction;
 mod links;

@@ -22,6 +22,7 @@ mod grammar;
 pub mod import;
 mod invariant;
 mod member;
+mod model;
 mod outline;
 mod overlay;
 mod package;
@@ -40,7 +41,7 @@ mod walk;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use around::{AtHand, Nothing};
 pub use check::{Against, Valid};
@@ -50,6 +51,7 @@ pub use outline::{Outline, Shown};
 pub use package::{Package, Refused};
 
 use beyond::Beyond;
+use crate::fhir::fhirpath::Model;
 use facts::{CodeSystem, Compartment, ValueSet, bare};
 use overlay::Overlay;
 use package::Entry;
@@ -69,6 +71,7 @@ pub struct Profiles {
     kinds: Vec<String>,
     parameters: Vec<SearchParameter>,
     compartments: BTreeMap<String, Compartment>,
+    model: OnceLock<Model>,
 }
 
 /// A line of `handoff profiles list`.
@@ -118,6 +121,7 @@ impl Profiles {
         for package in &mut self.packages {
             package.forget();
         }
+        self.model = OnceLock::new();
         self
     }
 

@@ -490,8 +490,6 @@ fn an_extension_is_allowed_where_its_definition_says_and_understood_where_it_cha
     let birth_time =
         json!({"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "2020"});
     let reason = json!({"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"});
-    let prohibited =
-        json!({"url": "http://hl7.org/fhir/StructureDefinition/request-doNotPerform", "valueBoolean": true});
     let strange = json!({"url": "http://x.example/strange", "valueBoolean": true});
     for (patient, expected) in [
         (json!({"extension": [birth_place]}), vec![]),

@@ -1,0 +1,53 @@
+//! How exact a value is: its precision, the least and the greatest that it may stand for, and whether two can be
+//! compared at all.
+
+use super::super::catalogue::Function;
+use super::super::decimal;
+use super::super::evaluate::{Found, Frame, Run};
+use super::super::item::{Item, Items};
+use super::super::quantity::Quantity;
+use super::super::scope::Failure;
+use super::super::tree::Call;
+
+impl<'a> Run<'a> {
+    pub fn edge(&self, call: &'a Call, on: &Items<'a>, frame: &Frame<'_, 'a>) -> Found<'a> {
+        let name = call.function.name();
+        let Some(item) = self.only(on, "one value")?.map(|item| self.simple(item)) else { return Ok(Items::None) };
+        match call.function {
+            Function::Precision => {
+                let digits = match &item {
+                    Item::Integer(_) => 0,
+                    Item::Decimal(number) => number.scale() as i32,
+                    Item::Moment(moment) => moment.digits(),
+                    _ => return Err(Failure::Wrong(format!("`{name}()` is for numbers and moments"))),
+                };
+                Ok(Items::One(Item::Integer(digits)))
+            }
+            Function::Comparable => {
+                let other = self.arg(call, 0, frame)?;
+                match (&item, self.only(&other, "one quantity")?.map(|other| self.simple(other))) {
+                    (_, None) => Ok(Items::None),
+                    (Item::Quantity(one), Some(Item::Quantity(two))) => {
+                        Ok(Items::One(Item::Boolean(one.is_comparable(&two))))
+                    }
+                    _ => Err(Failure::Wrong(format!("`{name}()` is for quantities"))),
+                }
+            }
+            function => {
+                let (digits, upper) = (self.whole_arg(call, 0, frame)?, function == Function::HighBoundary);
+                let bound = match &item {
+                    Item::Moment(moment) => moment.boundary(digits, upper).map(Item::Moment),
+                    Item::Quantity(quantity) => decimal::boundary(quantity.value, digits, upper)
+                        .map(|value| Item::Quantity(Box::new(Quantity::new(value, quantity.unit.clone())))),
+                    item => match item.number() {
+                        Some(number) => decimal::boundary(number, digits, upper).map(Item::Decimal),
+                        None => {
+                            return Err(Failure::Wrong(format!("`{name}()` is for numbers, moments and quantities")));
+                        }
+                    },
+                };
+                Ok(bound.into())
+            }
+        }
+    }
+}

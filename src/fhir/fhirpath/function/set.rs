@@ -1,0 +1,127 @@
+//! Collections beside each other (N1, 5.1 and 5.4), their order, and what is below their items.
+
+use std::cmp::Ordering;
+use std::ops::ControlFlow;
+
+use super::super::catalogue::Function;
+use super::super::evaluate::{Found, Frame, Run};
+use super::super::item::{Item, Items};
+use super::super::scope::Failure;
+use super::super::tree::{Call, Expr};
+
+impl<'a> Run<'a> {
+    pub fn set(&self, call: &'a Call, on: Items<'a>, frame: &Frame<'_, 'a>) -> Found<'a> {
+        let truth = |truth| Ok(Items::One(Item::Boolean(truth)));
+        if call.function == Function::IsDistinct {
+            let count = on.len();
+            return truth(self.distinct(on.into_vec())?.len() == count);
+        }
+        let other = self.arg(call, 0, frame)?;
+        match call.function {
+            Function::SubsetOf => truth(self.is_subset(&on, &other)?),
+            Function::SupersetOf => truth(self.is_subset(&other, &on)?),
+            Function::Intersect => {
+                let both = self.among(on.into_vec(), &other, true)?;
+                Ok(self.distinct(both)?.into())
+            }
+            Function::Exclude => Ok(self.among(on.into_vec(), &other, false)?.into()),
+            function => {
+                let mut all = on.into_vec();
+                all.extend(other.into_vec());
+                Ok(if function == Function::Union { self.distinct(all)?.into() } else { all.into() })
+            }
+        }
+    }
+
+    fn is_subset(&self, some: &Items<'a>, all: &Items<'a>) -> Result<bool, Failure> {
+        for item in some.iter() {
+            if !self.is_among(item, all.as_slice())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn among(&self, items: Vec<Item<'a>>, all: &Items<'a>, wanted: bool) -> Result<Vec<Item<'a>>, Failure> {
+        let mut kept = Vec::new();
+        for item in items {
+            if self.is_among(&item, all.as_slice())? == wanted {
+                kept.push(item);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// By each key in turn, `-key` from the greatest; what has no key comes after what has one.
+    pub fn sort(&self, keys: &'a [Expr], on: Items<'a>, frame: &Frame<'_, 'a>) -> Found<'a> {
+        let mut rows: Vec<(Vec<Option<Item<'a>>>, Item<'a>)> = Vec::with_capacity(on.len());
+        for (index, item) in on.into_vec().into_iter().enumerate() {
+            let mut row = Vec::new();
+            for key in keys {
+                let found = self.items(descending(key).unwrap_or(key), &frame.of(&item, index))?;
+                row.push(self.only(&found, "one key to sort by")?.cloned());
+            }
+            if keys.is_empty() {
+                row.push(Some(item.clone()));
+            }
+            rows.push((row, item));
+        }
+        self.pay(rows.len().saturating_mul(rows.len().max(2).ilog2() as usize))?;
+        let mut failure = None;
+        rows.sort_by(|(one, _), (two, _)| {
+            for (at, pair) in one.iter().zip(two).enumerate() {
+                let order = match pair {
+                    (Some(one), Some(two)) => match self.order(one, two) {
+                        Ok(order) => order.unwrap_or(Ordering::Equal),
+                        Err(why) => {
+                            failure.get_or_insert(why);
+                            Ordering::Equal
+                        }
+                    },
+                    (one, two) => one.is_none().cmp(&two.is_none()),
+                };
+                let is_down = keys.get(at).is_some_and(|key| descending(key).is_some());
+                let order = if is_down { order.reverse() } else { order };
+                if order != Ordering::Equal {
+                    return order;
+                }
+            }
+            Ordering::Equal
+        });
+        match failure {
+            Some(why) => Err(why),
+            None => Ok(rows.into_iter().map(|(_, item)| item).collect()),
+        }
+    }
+
+    pub fn children(&self, on: &Items<'a>) -> Found<'a> {
+        let mut found = Items::None;
+        for item in on.iter().filter_map(Item::as_node) {
+            self.is_reachable(item)?;
+            let _ = item.children(self.model(), &mut |child| {
+                found.push(Item::Node(child));
+                ControlFlow::Continue(())
+            });
+        }
+        self.pay(found.len())?;
+        Ok(found)
+    }
+
+    /// Everything below, level by level.
+    pub fn descendants(&self, on: Items<'a>) -> Found<'a> {
+        let mut found = self.children(&on)?.into_vec();
+        let mut at = 0;
+        while let Some(item) = found.get(at).cloned() {
+            found.extend(self.children(&Items::One(item))?.into_vec());
+            at += 1;
+        }
+        Ok(found.into())
+    }
+}
+
+fn descending(key: &Expr) -> Option<&Expr> {
+    match key {
+        Expr::Negative(key) => Some(key),
+        _ => None,
+    }
+}
