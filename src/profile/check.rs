@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use crate::fhir::{Outcome, Resource};
 
 use super::Profiles;
@@ -64,6 +66,11 @@ impl Profiles {
     pub fn check(&self, resource: Resource, against: &Against) -> Result<Valid, Outcome> {
         let warnings = self.examine(&resource, against);
         if warnings.has_errors() { Err(warnings) } else { Ok(Valid { resource, warnings, text: OnceLock::new() }) }
+    }
+
+    /// Whether a profile holds for a resource or a value that stands alone; `None` when the profile is not at hand.
+    pub fn conforms(&self, value: &Value, profile: &str) -> Option<bool> {
+        Walk::new(self, Around::of(value, &Nothing)).conforms(value, profile, None)
     }
 
     /// Everything there is to say, errors or not.

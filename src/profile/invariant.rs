@@ -1,13 +1,143 @@
-//! The few invariants that are compiled by hand, named by their key.
+//! Invariants: what must hold of an element, as its definition says it in FHIRPath (R4 conformance-rules.html#constraints).
 //!
-//! All others lie in the facts as FHIRPath, for the engine that will run them.
+//! They are read once with their definition. Four are held elsewhere, without an expression: that no element is empty
+//! (ele-1) and how extensions (ext-1), references into the resource (ref-1) and narratives (txt-1, txt-2) look.
+
+mod words;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::{Map, Value};
 
-use crate::fhir::{Instant, Interval, Reference, Zone};
+use crate::fhir::fhirpath::{Coded, Expression, Failure, Node, Resolved, Scope, Surroundings};
+use crate::fhir::{Issue, Severity};
 
-use super::table::Table;
+use super::around::Led;
+use super::facts::{Constraint, bare};
+use super::found::shown;
+use super::terminology::Membership;
 use super::walk::Walk;
+
+const ELSEWHERE: [&str; 5] = ["ele-1", "ext-1", "ref-1", "txt-1", "txt-2"];
+/// R4's only best practice: a resource should have a narrative. It is said to who asks, not with each write.
+const BEST_PRACTICE: &str = "dom-6";
+
+#[derive(Debug)]
+pub struct Invariant {
+    pub key: &'static str,
+    severity: Severity,
+    expression: Expression,
+    text: String,
+}
+
+impl Invariant {
+    /// `None` for one that is held elsewhere.
+    ///
+    /// # Errors
+    /// Why its expression cannot be read.
+    pub fn compile(stated: &Constraint, by: &str) -> Option<Result<Invariant, String>> {
+        if ELSEWHERE.contains(&stated.key.as_str()) {
+            return None;
+        }
+        let severity = if stated.severity == "error" { Severity::Error } else { Severity::Warning };
+        let text = match words::sentence(&stated.key) {
+            Some(sentence) => sentence.to_string(),
+            None => format!("expected `{}` by {by}", shown(&stated.expression)),
+        };
+        Some(match Expression::parse(&stated.expression) {
+            Ok(expression) => Ok(Invariant { key: kept(&stated.key), severity, expression, text }),
+            Err(unreadable) => Err(format!("invariant `{}` cannot be read: {}", stated.key, unreadable.why)),
+        })
+    }
+}
+
+/// A rule's code lives as long as the process: there are as many as definitions that an operator brought in have keys.
+fn kept(key: &str) -> &'static str {
+    static KEYS: OnceLock<Mutex<HashSet<&'static str>>> = OnceLock::new();
+    let mut keys = KEYS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    match keys.get(key) {
+        Some(known) => known,
+        None => {
+            let key: &'static str = Box::leak(key.to_string().into_boxed_str());
+            keys.insert(key);
+            key
+        }
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// The walk stands at the element.
+    pub fn hold<'i>(&mut self, invariants: impl IntoIterator<Item = &'i Invariant>, node: Node<'a>) {
+        let mut broken = Vec::new();
+        {
+            let model = self.profiles.model();
+            let (resource, container) = (self.around.resource(), self.around.container());
+            let beyond = Beyond(self);
+            let scope = Scope::new(model, Node::resource(resource, model))
+                .within(Node::resource(container, model))
+                .surroundings(&beyond);
+            for invariant in invariants {
+                if invariant.key == BEST_PRACTICE && !self.is_thorough {
+                    continue;
+                }
+                match invariant.expression.holds(node, &scope) {
+                    Ok(true) => {}
+                    Ok(false) => broken.push(Issue {
+                        severity: invariant.severity,
+                        ..Issue::error("invariant", invariant.key, invariant.text.clone())
+                    }),
+                    Err(failure) => broken.push(unanswered(invariant.key, &failure)),
+                }
+            }
+        }
+        broken.into_iter().for_each(|issue| self.say(issue));
+    }
+}
+
+/// What nobody here can know is said and refuses nothing; what costs too much to know is not let through.
+fn unanswered(key: &str, failure: &Failure) -> Issue {
+    match failure {
+        Failure::TooCostly(why) => Issue::error("too-costly", "invariant-costly", format!("invariant `{key}`: {why}")),
+        Failure::Unknown(why) | Failure::Wrong(why) => {
+            Issue::information("invariant-unchecked", format!("invariant `{key}` was not checked: {why}"))
+        }
+    }
+}
+
+/// What an expression may ask about the world outside the resource.
+struct Beyond<'w, 'a>(&'w Walk<'a>);
+
+impl Surroundings for Beyond<'_, '_> {
+    fn resolve<'r>(&'r self, reference: &str) -> Resolved<'r> {
+        match self.0.around.resolve(reference) {
+            Led::To(around) => Resolved::Node(Node::resource(around.resource(), self.0.profiles.model())),
+            Led::Nowhere => Resolved::Nowhere,
+            Led::Unknown => Resolved::Unknown,
+        }
+    }
+
+    fn member_of(&self, coded: Coded, value_set: &str) -> Option<bool> {
+        let set = self.0.profiles.set(bare(value_set))?;
+        let judged = match coded.system {
+            Some(system) => set.judge(system, coded.code),
+            None => set.judge_code(coded.code),
+        };
+        match judged {
+            Membership::Member => Some(true),
+            Membership::Stranger => Some(false),
+            Membership::Unknown => None,
+        }
+    }
+
+    fn conforms_to(&self, node: Node, profile: &str) -> Option<bool> {
+        self.0.profiles.conforms(node.value()?, profile)
+    }
+
+    fn subsumes(&self, system: &str, general: &str, special: &str) -> Option<bool> {
+        self.0.profiles.is_below(system, special, general)
+    }
+}
 
 /// ext-1: an extension has a value or extensions, and not both.
 pub fn extension(walk: &mut Walk, object: &Map<String, Value>) {
@@ -15,107 +145,6 @@ pub fn extension(walk: &mut Walk, object: &Map<String, Value>) {
     let valued = object.keys().any(|name| name.trim_start_matches('_').starts_with("value"));
     if nested == valued {
         let found = if nested { "both" } else { "neither" };
-        broken(walk, "ext-1", &format!("expected a value or extensions, found {found}"));
+        walk.error("invariant", "ext-1", format!("expected a value or extensions, found {found}"));
     }
-}
-
-pub fn object(walk: &mut Walk, table: &Table, object: &Map<String, Value>, is_resource: bool) {
-    let has = |name: &str| object.contains_key(name) || object.contains_key(&format!("_{name}"));
-    let text = |name: &str| object.get(name).and_then(Value::as_str);
-    match table.type_name.as_str() {
-        "Period" => {
-            let edge = |name: &str| text(name).and_then(|moment| Interval::of(moment, &Zone::utc()));
-            if let (Some(start), Some(end)) = (edge("start"), edge("end"))
-                && !may_precede(start, end)
-            {
-                broken(walk, "per-1", "expected `start` not later than `end`");
-            }
-        }
-        "Attachment" if has("data") && !has("contentType") => {
-            broken(walk, "att-1", "expected `contentType` beside `data`");
-        }
-        "Quantity" if has("code") && !has("system") => {
-            broken(walk, "qty-3", "expected `system` beside `code`");
-        }
-        "ContactPoint" if has("value") && !has("system") => {
-            broken(walk, "cpt-2", "expected `system` beside `value`");
-        }
-        "Observation" if is_resource => observation(walk, object),
-        "Condition" if is_resource => condition(walk, object),
-        "CarePlan" if walk.is_at("activity") && has("detail") && has("reference") => {
-            broken(walk, "cpl-3", "expected `detail` or `reference`, found both");
-        }
-        "Task" if is_resource => {
-            let edge = |name: &str| text(name).and_then(|moment| Interval::of(moment, &Zone::utc()));
-            if let (Some(authored), Some(modified)) = (edge("authoredOn"), edge("lastModified"))
-                && !may_precede(authored, modified)
-            {
-                broken(walk, "inv-1", "expected `lastModified` not earlier than `authoredOn`");
-            }
-        }
-        "CareTeam" if walk.is_at("participant") && has("onBehalfOf") => {
-            let member = object.get("member").and_then(|member| member.get("reference")).and_then(Value::as_str);
-            if let Some(Reference::Relative { kind, .. } | Reference::Absolute { kind, .. }) =
-                member.map(Reference::parse)
-                && kind != "Practitioner"
-            {
-                broken(walk, "ctm-1", "expected `onBehalfOf` only beside a member that is a Practitioner");
-            }
-        }
-        "Patient"
-            if walk.is_at("contact")
-                && !["name", "telecom", "address", "organization"].iter().any(|name| has(name)) =>
-        {
-            broken(walk, "pat-1", "expected `name`, `telecom`, `address` or `organization`, found none");
-        }
-        _ => {}
-    }
-}
-
-fn observation(walk: &mut Walk, object: &Map<String, Value>) {
-    let has_value = object.keys().any(|name| name.starts_with("value"));
-    if has_value && object.contains_key("dataAbsentReason") {
-        broken(walk, "obs-6", "expected no `dataAbsentReason` beside a value");
-    }
-    let codings = |holder: Option<&Value>| -> Vec<(String, String)> {
-        let codings = holder.and_then(|concept| concept.get("coding")).and_then(Value::as_array);
-        let part = |coding: &Value, name: &str| coding.get(name).and_then(Value::as_str).unwrap_or("").to_string();
-        codings.into_iter().flatten().map(|coding| (part(coding, "system"), part(coding, "code"))).collect()
-    };
-    let own = codings(object.get("code"));
-    let components = object.get("component").and_then(Value::as_array).into_iter().flatten();
-    if has_value && components.flat_map(|component| codings(component.get("code"))).any(|coding| own.contains(&coding))
-    {
-        broken(walk, "obs-7", "expected no value beside a component with the Observation's own code");
-    }
-}
-
-fn condition(walk: &mut Walk, object: &Map<String, Value>) {
-    let coded = |name: &str, code: &str| {
-        let codings = object.get(name).and_then(|concept| concept.get("coding")).and_then(Value::as_array);
-        codings.into_iter().flatten().any(|coding| coding.get("code").and_then(Value::as_str) == Some(code))
-    };
-    let wrong = coded("verificationStatus", "entered-in-error");
-    let stated = object.contains_key("clinicalStatus");
-    let abated = object.keys().any(|name| name.starts_with("abatement"));
-    if wrong && stated {
-        broken(walk, "con-5", "expected no `clinicalStatus` where `verificationStatus` is `entered-in-error`");
-    }
-    let over = ["inactive", "resolved", "remission"].iter().any(|code| coded("clinicalStatus", code));
-    if abated && !over {
-        broken(walk, "con-4", "expected `clinicalStatus` as `inactive`, `resolved` or `remission` beside an abatement");
-    }
-}
-
-/// The end counts to its last moment, and a bare date may be in any zone.
-fn may_precede(start: Interval, end: Interval) -> bool {
-    const WIDEST_OFFSET_SECS: i64 = 26 * 3600;
-    let whole_day = |span: &Interval| span.end.0.saturating_sub(span.start.0) >= 86_400_000_000;
-    let slack = if whole_day(&start) != whole_day(&end) { WIDEST_OFFSET_SECS } else { 0 };
-    let end = if end.end == Instant::MAX { end.end } else { end.end.plus_secs(slack) };
-    start.start < end
-}
-
-fn broken(walk: &mut Walk, key: &'static str, text: &str) {
-    walk.say(crate::fhir::Issue::error("invariant", key, text));
 }

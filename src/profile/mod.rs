@@ -50,8 +50,8 @@ pub use facts::SearchParameter;
 pub use outline::{Outline, Shown};
 pub use package::{Package, Refused};
 
-use beyond::Beyond;
 use crate::fhir::fhirpath::Model;
+use beyond::Beyond;
 use facts::{CodeSystem, Compartment, ValueSet, bare};
 use overlay::Overlay;
 use package::Entry;
@@ -194,7 +194,22 @@ impl Profiles {
     fn table(&self, type_name: &str) -> Option<&Table> {
         let (package, line) = *self.types.get(type_name)?;
         let entry = self.packages.get(package)?.structures.get(line)?;
-        entry.table.get_or_init(|| entry.structure().map(|structure| Table::build(&structure))).as_ref()
+        let built = entry.table.get_or_init(|| {
+            let mut table = Table::build(&entry.structure()?);
+            table.inherit(self.above(entry).filter_map(Entry::structure));
+            Some(table)
+        });
+        built.as_ref()
+    }
+
+    /// The definitions that a type is a specialization of, from near to far; a bad one may go round in circles.
+    fn above<'p>(&'p self, entry: &'p Entry) -> impl Iterator<Item = &'p Entry> {
+        const ABOVE_MAX: usize = 8;
+        let next = |entry: &&'p Entry| {
+            let (package, line) = *self.types.get(entry.head.base.as_deref()?.rsplit('/').next()?)?;
+            self.packages.get(package)?.structures.get(line)
+        };
+        std::iter::successors(next(&entry), next).take(ABOVE_MAX)
     }
 
     /// Of a profile only: a base definition has nothing beyond itself.

@@ -39,6 +39,7 @@ pub struct Shown<'p> {
 const USUAL: [&str; 6] = ["requested", "active", "current", "final", "order", "plan"];
 /// Codes of a set that an example is chosen from.
 const CHOSEN_MAX: usize = 200;
+const ALLERGY_STATUS: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical";
 /// Objects within objects of an example.
 const DEPTH_MAX: usize = 8;
 
@@ -59,6 +60,17 @@ impl Profiles {
     pub fn smallest(&self, kind: &str) -> Option<Value> {
         let mut object = Map::from_iter([("resourceType".to_string(), json!(kind))]);
         object.extend(self.outline(kind)?.mandatory(0));
+        // What an invariant asks for, where cardinality does not.
+        let also = match kind {
+            "AllergyIntolerance" => {
+                json!({"clinicalStatus": {"coding": [{"system": ALLERGY_STATUS, "code": "active"}]}})
+            }
+            "CapabilityStatement" => json!({"software": {"name": "example"}, "rest": [{"mode": "server"}]}),
+            "Consent" => json!({"policyRule": {"text": "example"}}),
+            "Organization" => json!({"name": "example"}),
+            _ => Value::Null,
+        };
+        object.extend(also.as_object().cloned().unwrap_or_default());
         Some(Value::Object(object))
     }
 }

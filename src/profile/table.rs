@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::binding::Bound;
-use super::facts::{Structure, bare};
+use super::facts::{Element, Structure, bare};
+use super::invariant::Invariant;
 use super::primitive::Primitive;
 
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
@@ -18,6 +19,8 @@ pub struct Table {
 #[derive(Debug, Default)]
 pub struct Node {
     pub fields: Vec<Field>,
+    /// What must hold of the object itself.
+    pub invariants: Vec<Invariant>,
     /// JSON name to field and type.
     names: HashMap<Box<str>, (usize, usize)>,
 }
@@ -36,6 +39,8 @@ pub struct Field {
     pub bound: Option<Bound>,
     /// The node of its own fields, when they are defined in place.
     pub node: Option<usize>,
+    /// What must hold of each of its values, where they have no node.
+    pub invariants: Vec<Invariant>,
 }
 
 #[derive(Debug)]
@@ -59,9 +64,20 @@ impl Node {
 }
 
 impl Table {
+    /// What must hold of each of these types as a whole, must hold of this one.
+    pub fn inherit(&mut self, above: impl IntoIterator<Item = Structure>) {
+        for structure in above {
+            let root = structure.elements.iter().find(|element| element.id.is_empty());
+            let stated = root.map_or_else(Vec::new, |root| compiled(root, &structure.head.type_name));
+            self.nodes[0].invariants.extend(stated);
+        }
+    }
+
     pub fn build(structure: &Structure) -> Table {
         let mut table = Table { type_name: structure.head.type_name.clone(), nodes: vec![Node::default()] };
         let mut at: HashMap<&str, usize> = HashMap::from([("", 0)]);
+        table.inherit([structure.clone()]);
+        let compile = |element: &Element| compiled(element, &structure.head.type_name);
         for element in structure.elements.iter().filter(|element| !element.id.is_empty() && !element.id.contains(':')) {
             let (parent, name) = element.id.rsplit_once('.').unwrap_or(("", &element.id));
             let Some(parent) = at.get(parent).copied() else { continue };
@@ -101,6 +117,10 @@ impl Table {
                 });
             }
             let max = element.max.as_deref().map_or(1, |max| max.parse().unwrap_or(u32::MAX));
+            let mut invariants = compile(element);
+            if let Some(node) = node.filter(|_| shared.is_none()) {
+                table.nodes[node].invariants = std::mem::take(&mut invariants);
+            }
             let owner = &mut table.nodes[parent];
             for (index, kind) in types.iter().enumerate() {
                 owner.names.insert(kind.json.clone().into(), (owner.fields.len(), index));
@@ -114,12 +134,18 @@ impl Table {
                 is_summary: element.is_summary,
                 is_modifier: element.is_modifier,
                 types,
+                invariants,
                 bound: element.binding.as_ref().and_then(Bound::of),
                 node,
             });
         }
         table
     }
+}
+
+/// HL7's own expressions can all be read; a test holds us to that.
+fn compiled(element: &Element, by: &str) -> Vec<Invariant> {
+    element.constraints.iter().filter_map(|stated| Invariant::compile(stated, by)?.ok()).collect()
 }
 
 fn is_child(id: &str, parent: &str) -> bool {

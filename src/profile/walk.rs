@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use crate::fhir::Issue;
+use crate::fhir::{Issue, fhirpath};
 
 use super::Profiles;
 use super::around::Around;
@@ -38,6 +38,8 @@ pub struct Walk<'a> {
     pub unheld: Vec<&'a str>,
     /// Extensions that are not known and were named.
     pub unknown_urls: Vec<&'a str>,
+    /// Everything is said that helps, not only what is wrong.
+    pub is_thorough: bool,
     /// What has been judged by which profile, so that references in circles end.
     judged: Rc<RefCell<HashMap<(*const Value, String), bool>>>,
 }
@@ -47,7 +49,18 @@ impl<'a> Walk<'a> {
         let kind = around.resource().get("resourceType").and_then(Value::as_str).unwrap_or("");
         let (findings, place) = (Findings::default(), Place::of(kind));
         let (full_url, language, unheld, unknown_urls) = (None, None, Vec::new(), Vec::new());
-        Walk { profiles, findings, place, around, full_url, language, unheld, unknown_urls, judged: Rc::default() }
+        Walk {
+            profiles,
+            findings,
+            place,
+            around,
+            full_url,
+            language,
+            unheld,
+            unknown_urls,
+            is_thorough: false,
+            judged: Rc::default(),
+        }
     }
 
     /// Whether a profile holds for a resource or a value; `None` when the profile is not at hand.
@@ -104,10 +117,7 @@ impl<'a> Walk<'a> {
         if is_inside {
             self.around.enter(value, self.full_url.take());
         }
-        if self.is_at("contained") && object.contains_key("contained") {
-            self.error("invariant", "dom-2", "expected no resource contained in a contained one".into());
-        }
-        self.object(object, table, 0, true);
+        self.object(value, object, table, 0, true);
         self.claimed(value, kind, also);
         if kind == "Observation" {
             self.vital_sign(value);
@@ -137,31 +147,38 @@ impl<'a> Walk<'a> {
         self.say(issue);
     }
 
-    fn object(&mut self, object: &'a Map<String, Value>, table: &'a Table, node: usize, is_resource: bool) {
+    fn object(
+        &mut self,
+        value: &'a Value,
+        object: &'a Map<String, Value>,
+        table: &'a Table,
+        at: usize,
+        is_resource: bool,
+    ) {
         if object.is_empty() {
             return self.error("structure", "empty", "expected a value or children, found an empty object".into());
         }
         if self.place.steps.len() > DEPTH_MAX {
             return self.error("too-costly", "depth", format!("nested deeper than {DEPTH_MAX} levels"));
         }
-        let node: &'a Node = &table.nodes[node];
+        let node: &'a Node = &table.nodes[at];
         let mut counts = vec![0_usize; node.fields.len()];
         let mut chosen: Vec<Option<&str>> = vec![None; node.fields.len()];
-        for (at, (json, value)) in object.iter().enumerate() {
+        for (place, (json, value)) in object.iter().enumerate() {
             if is_resource && json == "resourceType" {
                 continue;
             }
             let name = json.strip_prefix('_').unwrap_or(json);
             let found = node.find(name).filter(|(_, _, kind)| name == json || kind.primitive.is_some());
             let Some((index, field, kind)) = found else {
-                self.place.push(json, at);
+                self.place.push(json, place);
                 let known = nearest(node, name);
                 let text = format!("`{}` is no element of {}{known}", shown(json), table.type_name);
                 self.error("structure", "unknown-element", text);
                 self.place.steps.pop();
                 continue;
             };
-            self.place.push(&field.name, at);
+            self.place.push(&field.name, place);
             if let Some(other) = chosen[index].replace(&kind.json).filter(|other| *other != kind.json) {
                 self.error("structure", "choice", format!("expected one type, found `{other}` and `{}`", kind.json));
             }
@@ -188,8 +205,10 @@ impl<'a> Walk<'a> {
         }
         if table.type_name == "Extension" {
             super::invariant::extension(self, object);
-        } else {
-            super::invariant::object(self, table, object, is_resource);
+        }
+        if !node.invariants.is_empty() {
+            let kind = self.profiles.model().inside(&table.type_name, at);
+            self.hold(&node.invariants, fhirpath::Node::new(Some(value), None, kind));
         }
     }
 
@@ -279,7 +298,7 @@ impl<'a> Walk<'a> {
     fn siblings(&mut self, sibling: Option<&'a Value>) {
         let Some(sibling) = sibling else { return };
         match (sibling.as_object(), self.profiles.table("Element")) {
-            (Some(object), Some(table)) => self.object(object, table, 0, false),
+            (Some(object), Some(table)) => self.object(sibling, object, table, 0, false),
             (None, _) => self.error(
                 "structure",
                 "json-type",
@@ -312,10 +331,10 @@ impl<'a> Walk<'a> {
             );
         };
         match field.node {
-            Some(node) => self.object(object, table, node, false),
+            Some(node) => self.object(value, object, table, node, false),
             None => {
                 let Some(table) = self.profiles.table(&kind.code) else { return };
-                self.object(object, table, 0, false);
+                self.object(value, object, table, 0, false);
             }
         }
         match kind.code.as_str() {
@@ -332,6 +351,10 @@ impl<'a> Walk<'a> {
         }
         if let Some(bound) = &field.bound {
             self.bound(value, bound);
+        }
+        if !field.invariants.is_empty() {
+            let kind = self.profiles.model().kind(&kind.code);
+            self.hold(&field.invariants, fhirpath::Node::new(Some(value), sibling, kind));
         }
     }
 

@@ -74,7 +74,7 @@ pub enum Resolved<'a> {
 }
 
 /// What lies beyond the resource. Every answer may be that nobody knows.
-pub trait Surroundings: Sync {
+pub trait Surroundings {
     /// What is contained and what is in the Bundle around is found before this is asked.
     fn resolve<'a>(&'a self, _reference: &str) -> Resolved<'a> {
         Resolved::Unknown

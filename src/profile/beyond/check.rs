@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde_json::{Map, Value};
 
 use crate::fhir::Issue;
+use crate::fhir::fhirpath::Node;
 use crate::profile::around::Led;
 use crate::profile::found::listed;
 use crate::profile::walk::{Walk, last};
@@ -15,7 +16,20 @@ use super::{Beyond, Member, Part, Slice, Target};
 impl<'a> Walk<'a> {
     /// The walk stands at the value.
     pub fn beyond(&mut self, beyond: &'a Beyond, value: &'a Value) {
+        self.held(&beyond.root, value);
         self.part(&beyond.root, value, &beyond.by);
+    }
+
+    fn held(&mut self, part: &'a Part, value: &'a Value) {
+        if !part.invariants.is_empty() {
+            let model = self.profiles.model();
+            // Of a resource inside, the profile around knows no more than that it is one.
+            let node = match part.of.type_name.as_str() {
+                "Resource" => Node::resource(value, model),
+                type_name => Node::new(Some(value), None, model.inside(type_name, part.of.node)),
+            };
+            self.hold(&part.invariants, node);
+        }
     }
 
     fn part(&mut self, part: &'a Part, value: &'a Value, by: &str) {
@@ -71,8 +85,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A resource inside is judged from where it stands.
+    /// A resource inside is judged from where it stands, once what holds of it as a part of this one is.
     fn entered(&mut self, part: &'a Part, value: &'a Value, object: &'a Map<String, Value>, by: &str) {
+        self.held(part, value);
         let is_resource = value.get("resourceType").is_some();
         if is_resource {
             self.around.enter(value, object.get("fullUrl").and_then(Value::as_str));
@@ -98,18 +113,18 @@ impl<'a> Walk<'a> {
                     self.place.set_item(Some(item));
                     self.entered(&member.part, value, object, by);
                 }
-                self.sliced(member, list, by);
+                self.sliced(member, list, object, by);
                 self.place.set_item(None);
             }
             value => {
                 self.entered(&member.part, value, object, by);
-                self.sliced(member, std::slice::from_ref(value), by);
+                self.sliced(member, std::slice::from_ref(value), object, by);
             }
         }
         self.place.steps.pop();
     }
 
-    fn sliced(&mut self, member: &'a Member, list: &'a [Value], by: &str) {
+    fn sliced(&mut self, member: &'a Member, list: &'a [Value], object: &'a Map<String, Value>, by: &str) {
         if member.slices.is_empty() {
             return;
         }
@@ -131,7 +146,7 @@ impl<'a> Walk<'a> {
                             self.error("structure", "slice-order", text);
                         }
                         furthest = furthest.max(index);
-                        self.part(&slice.part, value, by);
+                        self.entered(&slice.part, value, object, by);
                     }
                     Some(false) => {}
                     None => counts[index].1 += 1,

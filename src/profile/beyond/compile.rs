@@ -2,25 +2,27 @@
 
 use crate::profile::Profiles;
 use crate::profile::facts::{Element, Slicing, Structure, Type, bare};
+use crate::profile::invariant::Invariant;
 use crate::profile::overlay::{Seat, Spot, can_tell, stated_type};
 use crate::profile::table::{Field, Table};
 use crate::profile::tree::{Tree, extension_url};
 use crate::profile::walk::last;
 
 use super::told::Told;
-use super::{Beyond, Member, Part, Rules, Slice, Target};
+use super::{Beyond, Member, Of, Part, Rules, Slice, Target};
 
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 struct Compiler<'p> {
     profiles: &'p Profiles,
+    by: String,
     unsaid: Vec<String>,
 }
 
 impl Beyond {
     pub fn compile(profiles: &Profiles, table: &Table, structure: Structure) -> Beyond {
         let by = format!("`{}`", last(&structure.head.url));
-        let mut compiler = Compiler { profiles, unsaid: Vec::new() };
+        let mut compiler = Compiler { profiles, by: by.clone(), unsaid: Vec::new() };
         let root = compiler.part(&Tree::grow(structure.elements), None, Some(Spot { table, node: 0 }));
         Beyond { root, by, unsaid: compiler.unsaid }
     }
@@ -42,6 +44,18 @@ impl<'p> Compiler<'p> {
                     part.profiles =
                         stated.into_iter().flat_map(|kind| &kind.profiles).map(|url| bare(url).to_string()).collect()
                 }
+            }
+        }
+        part.of = match (inside, seat) {
+            (Some(spot), _) => Of { type_name: spot.table.type_name.clone(), node: spot.node },
+            (None, Some(seat)) => Of { type_name: seat.kind.code.clone(), node: 0 },
+            (None, None) => Of::default(),
+        };
+        for stated in &facts.constraints {
+            match Invariant::compile(stated, &self.by) {
+                Some(Ok(invariant)) => part.invariants.push(invariant),
+                Some(Err(why)) => self.unsaid.push(why),
+                None => {}
             }
         }
         let Some(spot) = inside else { return part };

@@ -11,11 +11,16 @@ mod told;
 
 use serde_json::Value;
 
+use super::invariant::Invariant;
+
 pub use told::Told;
 
 /// What is asked of one element, and below it.
 #[derive(Debug, Default)]
 pub struct Part {
+    pub invariants: Vec<Invariant>,
+    /// The type of the element, which expressions ask for.
+    pub of: Of,
     /// The least and the most, of dates, times and quantities.
     pub least: Option<Value>,
     pub most: Option<Value>,
@@ -24,6 +29,13 @@ pub struct Part {
     /// Profiles of the resource or value itself, one of which must hold.
     pub profiles: Vec<String>,
     pub members: Vec<Member>,
+}
+
+/// A data type, or a backbone element by its place in the table of its type.
+#[derive(Clone, Debug, Default)]
+pub struct Of {
+    pub type_name: String,
+    pub node: usize,
 }
 
 /// An element that is asked something; of a choice, one for each type.
@@ -78,7 +90,8 @@ pub struct Beyond {
 
 impl Part {
     fn asks_nothing(&self) -> bool {
-        self.least.is_none()
+        self.invariants.is_empty()
+            && self.least.is_none()
             && self.most.is_none()
             && self.targets.is_empty()
             && self.profiles.is_empty()
