@@ -142,7 +142,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Letters' case and white space aside.
-fn is_alike(left: &str, right: &str) -> bool {
+pub fn is_alike(left: &str, right: &str) -> bool {
     let mut left = left.split_whitespace();
     let mut right = right.split_whitespace();
     loop {
