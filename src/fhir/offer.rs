@@ -20,7 +20,8 @@ pub fn is_unserved(kind: &str) -> bool {
 
 /// Whether an interaction is offered for a type that is served.
 pub fn offers(kind: &str, interaction: Interaction) -> bool {
-    !is_unserved(kind) && rendered(kind).is_none() || matches!(interaction, Interaction::Read | Interaction::SearchType)
+    let is_written = rendered(kind).is_none();
+    !is_unserved(kind) && (is_written || matches!(interaction, Interaction::Read | Interaction::SearchType))
 }
 
 /// Whether a search parameter of a type can be asked for.
