@@ -14,7 +14,7 @@ use super::compose::Expander;
 use super::facts::CodeSystem;
 use super::found::{listed, shown};
 use super::grammar;
-use super::system::Subsumed;
+use super::system::Order;
 use super::terminology::{Membership, Set, nearest_of};
 
 /// Why there is no answer.
@@ -200,11 +200,11 @@ impl Profiles {
     pub fn subsumption(&self, asked: &Subsumes) -> Result<&'static str, Unanswered> {
         let held = self.held(&asked.system, asked.version.as_deref())?;
         let find = |code: &str| held.find(code).map(|(code, _)| code).ok_or_else(|| no_code(held, code));
-        Ok(match held.subsumed(find(&asked.left)?, find(&asked.right)?) {
-            Subsumed::Equivalent => "equivalent",
-            Subsumed::Subsumes => "subsumes",
-            Subsumed::SubsumedBy => "subsumed-by",
-            Subsumed::NotSubsumed => "not-subsumed",
+        Ok(match held.order(find(&asked.left)?, find(&asked.right)?) {
+            Order::Same => "equivalent",
+            Order::Above => "subsumes",
+            Order::Below => "subsumed-by",
+            Order::Apart => "not-subsumed",
         })
     }
 

@@ -81,7 +81,7 @@ impl Contained {
         if !self.display.is_empty() {
             item["display"] = json!(self.display);
         }
-        let designations: Vec<Value> = self.designations.iter().map(|one| designation(one)).collect();
+        let designations: Vec<Value> = self.designations.iter().map(designation).collect();
         if !designations.is_empty() {
             item["designation"] = json!(designations);
         }
