@@ -81,7 +81,7 @@ async fn answered(
     let sent = if empty || !asked.headers.contains_key(header::CONTENT_TYPE) {
         Given::default()
     } else {
-        let sent = resource(ctx, &asked.headers, body).await?;
+        let sent = resource(ctx, asked, body).await?;
         Given::of_parameters(&sent).map_err(|issues| Error::No(No::Unreadable, issues))?
     };
     let given = Given::of_pairs(pairs).and(sent);

@@ -10,7 +10,7 @@ use crate::fhir::terms::{
 
 use super::Profiles;
 use super::coding::is_alike;
-use super::compose::Expander;
+use super::compose::{self, Expander};
 use super::facts::CodeSystem;
 use super::found::{listed, shown};
 use super::grammar;
@@ -223,6 +223,10 @@ impl Profiles {
         version: Option<&str>,
     ) -> Result<Asked<'_>, Unanswered> {
         if let Some(sent) = sent {
+            if compose::parts(sent) > compose::PARTS_MAX {
+                let text = format!("`valueSet`: expected at most {} includes and excludes", compose::PARTS_MAX);
+                return Err(Unanswered::CannotTell(Issue::error("too-costly", "expansion", text)));
+            }
             let facts = Expander::new(self, &[], std::iter::empty()).facts(sent);
             return Ok(Asked::Sent(Box::new(Set::new(facts, self))));
         }

@@ -75,6 +75,8 @@ async fn a_value_set_that_comes_along_is_expanded_and_what_cannot_be_listed_is_s
     let refused = expand(json!([disorders])).await.is(422);
     assert_eq!(refused.body["issue"][0]["code"], "too-costly");
     assert!(refused.text.contains("http://snomed.info/sct"), "{}", refused.text);
+    let many: Vec<Value> = (0..101).map(|_| below.clone()).collect();
+    assert_eq!(expand(json!(many)).await.is(422).body["issue"][0]["code"], "too-costly");
     let unknown = clinic.get("/fhir/ValueSet/$expand?url=http://nowhere.example/set").await.is(404);
     assert!(unknown.text.contains("http://nowhere.example/set"), "{}", unknown.text);
     assert_eq!(unknown.body["issue"][0]["code"], "not-found");
