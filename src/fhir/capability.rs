@@ -88,7 +88,8 @@ impl Described<'_> {
 }
 
 pub fn statement(of: &Described) -> Value {
-    let resources: Vec<Value> = of.kinds.iter().map(|kind| resource(kind, of)).collect();
+    let served = of.kinds.iter().map(|kind| resource(kind, of));
+    let resources: Vec<Value> = served.chain(offer::ASKED.into_iter().map(asked)).collect();
     let system: Vec<Value> =
         Interaction::OF_SYSTEM.iter().map(|interaction| json!({"code": interaction.code()})).collect();
     // Over all types, what all of them have.
@@ -171,6 +172,17 @@ fn resource(kind: &str, of: &Described) -> Value {
             json!("An update needs If-Match with the version that was read (428 without, 412 when it is stale).");
     }
     resource
+}
+
+/// A type of which only operations are offered.
+fn asked(kind: &str) -> Value {
+    json!({
+        "type": kind,
+        "profile": format!("http://hl7.org/fhir/StructureDefinition/{kind}"),
+        "documentation": "The definitions that are bundled can be asked by these operations; they are not read or \
+            written one by one.",
+        "operation": operations(OPERATIONS.iter().filter(|it| it.is_of(kind))),
+    })
 }
 
 fn search_param(name: &str, param: &Param) -> (String, Value) {

@@ -24,6 +24,7 @@ pub mod read;
 pub mod reference;
 pub mod resource;
 pub mod search;
+pub mod terms;
 pub mod time;
 pub mod view;
 pub mod what_if;

@@ -10,9 +10,18 @@ use super::search::ParamKind;
 /// parameters than these.
 pub const RENDERED: [(&str, &[&str]); 1] = [("AuditEvent", &["patient", "date"])];
 
+/// Types that are asked and not served: of these only operations are offered.
+pub const ASKED: [&str; 2] = ["CodeSystem", "ValueSet"];
+
+/// Types that are answered with, and that nobody can store, whatever definitions are at hand.
+pub fn is_unserved(kind: &str) -> bool {
+    ASKED.contains(&kind) || kind == "TerminologyCapabilities"
+}
+
 /// Whether an interaction is offered for a type that is served.
 pub fn offers(kind: &str, interaction: Interaction) -> bool {
-    rendered(kind).is_none() || matches!(interaction, Interaction::Read | Interaction::SearchType)
+    let is_written = rendered(kind).is_none();
+    !is_unserved(kind) && (is_written || matches!(interaction, Interaction::Read | Interaction::SearchType))
 }
 
 /// Whether a search parameter of a type can be asked for.
@@ -46,7 +55,7 @@ pub struct Operation {
     pub about: &'static str,
 }
 
-pub const OPERATIONS: [Operation; 20] = [
+pub const OPERATIONS: [Operation; 25] = [
     Operation {
         name: "validate",
         definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
@@ -211,11 +220,58 @@ pub const OPERATIONS: [Operation; 20] = [
         method: "GET",
         about: "Whether there is something of this person that the caller does not see; for who may declare an emergency.",
     },
+    Operation {
+        name: "expand",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
+        kinds: Some(&["ValueSet"]),
+        level: Level::Type,
+        method: "GET",
+        about: "The codes of a value set that is bundled, by its `url`, or of a ValueSet that is posted as `valueSet`. \
+                Parameters: `filter` (words of code or display), `offset`, `count` (at most 1000), `activeOnly`, \
+                `includeDesignations`. Where not all codes can be listed, the expansion is marked as unclosed and \
+                `not-listed` names the systems; where none can, the answer is 422. Also by POST with Parameters.",
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code",
+        kinds: Some(&["ValueSet"]),
+        level: Level::Type,
+        method: "GET",
+        about: "Whether a `code` (with `system`), a `coding` or, by POST, a `codeableConcept` is in the value set `url` or \
+                `valueSet`, and is called by its `display`; 422 where nobody here can tell.",
+    },
+    Operation {
+        name: "validate-code",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code",
+        kinds: Some(&["CodeSystem"]),
+        level: Level::Type,
+        method: "GET",
+        about: "Whether the code system `url` has the `code`, `coding` or, by POST, `codeableConcept`, and calls it by its \
+                `display`.",
+    },
+    Operation {
+        name: "lookup",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup",
+        kinds: Some(&["CodeSystem"]),
+        level: Level::Type,
+        method: "GET",
+        about: "Name, designations and properties (`parent`, `child`, `status`, `inactive`, `notSelectable`) of a `code` of \
+                a `system`, or of a `coding`; `property` says which. Also by POST with Parameters.",
+    },
+    Operation {
+        name: "subsumes",
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes",
+        kinds: Some(&["CodeSystem"]),
+        level: Level::Type,
+        method: "GET",
+        about: "How `codeA` lies to `codeB` in the hierarchy of a `system`, or `codingA` to `codingB`. Also by POST with \
+                Parameters.",
+    },
 ];
 
 impl Operation {
     pub fn is_of(&self, kind: &str) -> bool {
-        let of_kind = self.kinds.map_or_else(|| rendered(kind).is_none(), |kinds| kinds.contains(&kind));
+        let of_kind = self.kinds.map_or_else(|| offers(kind, Interaction::Update), |kinds| kinds.contains(&kind));
         self.level != Level::System && of_kind
     }
 

@@ -52,6 +52,7 @@ mod shared;
 pub mod sign_in;
 mod submit;
 mod targets;
+mod terminology;
 mod transition;
 mod verify;
 mod what_if;
@@ -85,6 +86,7 @@ pub use revoke::{Disclosed, Revoked, revoke};
 pub use search::{Found, Row, Scope, Search, search};
 pub use sequence::{Checkpoint, Verdict, number, verify};
 pub use submit::{Asked, Change, Done, Written, submit};
+pub use terminology::{Question, ask};
 pub use transition::{Roles, is_over, next_steps};
 pub use verify::verify as verify_consent;
 pub use what_if::{

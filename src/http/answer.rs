@@ -10,6 +10,10 @@ use crate::gateway::{Done, Version, Written};
 use super::located::Told;
 use super::prefer::{Prefer, Return};
 
+/// What is said of most coded data: in the body for who prefers an OperationOutcome, and in Bundles. The header is
+/// short, and is read for what became of a referral.
+const IN_BODIES: [&str; 4] = ["system-unheld", "binding-unchecked", "binding-extensible", "binding-preferred"];
+
 pub const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
 
 /// FHIR JSON that no shared cache may keep: another caller's view of the same address is another.
@@ -72,7 +76,8 @@ pub fn written(base: &str, written: Written, prefer: &Prefer) -> Response {
     };
     let located = is_located(&written);
     // A referral that is held must be seen by who sent it, whatever else it prefers.
-    let notes = written.outcome.0.iter().map(|issue| issue.text.clone()).collect::<Vec<String>>().join("; ");
+    let notes = written.outcome.0.iter().filter(|issue| !IN_BODIES.contains(&issue.rule));
+    let notes = notes.map(|issue| issue.text.clone()).collect::<Vec<String>>().join("; ");
     let body = match (prefer.returns, written.body) {
         _ if status == StatusCode::NO_CONTENT => Vec::new(),
         (Return::Minimal, _) | (Return::Representation, None) => Vec::new(),

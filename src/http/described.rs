@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 
 use crate::fhir::bundle;
 use crate::fhir::capability::Described;
-use crate::fhir::read;
+use crate::fhir::{read, terms};
 use crate::gateway::Context;
 
 use super::asked;
@@ -63,6 +63,7 @@ fn limits(ctx: &Context) -> Vec<String> {
             search.includes_max, search.included_max, search.iterations_max
         ),
         format!("a Bundle: at most {} entries; more is 400", bundle::ENTRIES_MAX),
+        format!("`ValueSet/$expand`: at most {} codes of an answer; `offset` leads on", terms::COUNT_MAX),
         format!("a body: at most {} bytes; more is 413", ctx.config.server.body_max_bytes),
         format!("JSON: at most {} levels deep; deeper is 400", read::DEPTH_MAX),
     ]

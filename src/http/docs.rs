@@ -81,7 +81,7 @@ pub async fn of_type(
     headers: HeaderMap,
     uri: axum::http::Uri,
 ) -> Result<Response, Problem> {
-    if !ctx.profiles.knows(&kind) {
+    if !ctx.profiles.knows(&kind) && !offer::ASKED.contains(&kind.as_str()) {
         return Err(public::nothing_here(uri).await);
     }
     let base = base(&ctx, &headers);
@@ -95,7 +95,7 @@ pub async fn of_type(
             p.back { a href="/docs" { "The API" } }
             h1 { (kind) }
             p.lead { "Defined at " a href=(format!("http://hl7.org/fhir/R4/{}.html", kind.to_lowercase())) { "hl7.org" } "." }
-            (interactions("Requests", &offered, &kind))
+            @if !offered.is_empty() { (interactions("Requests", &offered, &kind)) }
             @if kind == "Task" {
                 p.held { "An update of a Task needs " code { "If-Match" } " with the version that was read." }
             }
@@ -106,23 +106,26 @@ pub async fn of_type(
                     pre { code { (body) } }
                 }
             }
-            section.card {
-                h2 { "Search parameters" }
-                dl.facts.wide {
-                    @for param in of.params_of(&kind) {
-                        div {
-                            dt { code { (param.code) } }
-                            dd { (param.kind.name()) ", as " code { (example(&of, &ctx.profiles, &kind, param)) } " · "
-                                a href=(param.url) { "definition" } }
+            @if offer::offers(&kind, Interaction::SearchType) {
+                section.card {
+                    h2 { "Search parameters" }
+                    dl.facts.wide {
+                        @for param in of.params_of(&kind) {
+                            div {
+                                dt { code { (param.code) } }
+                                dd { (param.kind.name()) ", as " code { (example(&of, &ctx.profiles, &kind, param)) } " · "
+                                    a href=(param.url) { "definition" } }
+                            }
                         }
                     }
                 }
             }
             (operations(Some(&kind)))
             (list("Profiles that are checked when they are claimed", of.profiles_of(&kind).map(str::to_string).collect()))
-            (list("What can come along (_include)", of.includes(&kind)))
-            (list("What can come along because it refers here (_revinclude)",
-                if offer::rendered(&kind).is_none() { of.reverse_includes(&kind) } else { vec![] }))
+            @if offer::offers(&kind, Interaction::Update) {
+                (list("What can come along (_include)", of.includes(&kind)))
+                (list("What can come along because it refers here (_revinclude)", of.reverse_includes(&kind)))
+            }
         },
     ))
 }
@@ -131,7 +134,7 @@ fn types(of: &Described) -> Markup {
     html! {
         section.card {
             h2 { "Types" }
-            p { @for kind in of.kinds { a href=(format!("/docs/{kind}")) { (kind) } " " } }
+            p { @for kind in of.kinds.iter().map(String::as_str).chain(offer::ASKED) { a href=(format!("/docs/{kind}")) { (kind) } " " } }
         }
     }
 }

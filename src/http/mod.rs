@@ -27,6 +27,7 @@ mod public;
 mod reading;
 mod router;
 mod search;
+mod terminology;
 mod token;
 mod types;
 mod validate;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::json;
@@ -12,9 +12,16 @@ use crate::fhir::capability::statement;
 use crate::gateway::{Context, Error, No};
 
 use super::error::Problem;
-use super::{answer, asked, described, openapi, token};
+use super::{answer, asked, described, openapi, terminology, token};
 
-pub async fn metadata(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Response {
+pub async fn metadata(
+    State(ctx): State<Arc<Context>>,
+    Query(pairs): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Response {
+    if pairs.iter().any(|(name, value)| name == "mode" && value == "terminology") {
+        return terminology::statement(&ctx, &headers);
+    }
     let base = described::base(&ctx, &headers);
     answer::json(StatusCode::OK, described::kept(&ctx, "statement", &base, |of| statement(of).to_string()))
 }

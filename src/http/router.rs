@@ -10,7 +10,7 @@ use crate::gateway::Context;
 
 use super::{
     asked, bundle, consent, decide, docs, emergency, export, format, history, instance, operation, public, reading,
-    search, token, types, validate,
+    search, terminology, token, types, validate,
 };
 
 pub fn router(ctx: Arc<Context>) -> Router {
@@ -31,6 +31,10 @@ pub fn router(ctx: Arc<Context>) -> Router {
         .route("/fhir/{kind}/_search", post(search::of_type_by_post))
         .route("/fhir/{kind}/_history", get(history::of_type))
         .route("/fhir/{kind}/$validate", post(validate::validate))
+        .route("/fhir/{kind}/$expand", get(terminology::expand).post(terminology::expand))
+        .route("/fhir/{kind}/$validate-code", get(terminology::validate_code).post(terminology::validate_code))
+        .route("/fhir/{kind}/$lookup", get(terminology::lookup).post(terminology::lookup))
+        .route("/fhir/{kind}/$subsumes", get(terminology::subsumes).post(terminology::subsumes))
         .route("/fhir/{kind}/$decide", post(decide::decide))
         .route("/fhir/{kind}/$docref", get(operation::docref).post(operation::docref_by_post))
         .route("/fhir/{kind}/$export", get(export::of_patients).post(export::of_patients))

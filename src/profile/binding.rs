@@ -75,21 +75,39 @@ impl Bound {
     fn strange(&self, set: &Set, value: &Value, by: &str) -> Option<Issue> {
         let is_malformed = value.as_str().is_some_and(|code| set.is_malformed(code));
         let issue = match self.strength {
-            Strength::Required => Issue::error("code-invalid", "binding", sentence(set, &self.url, by, value)),
-            _ if is_malformed => Issue::error("code-invalid", "code-malformed", sentence(set, &self.url, by, value)),
+            Strength::Required => Issue::error("code-invalid", "binding", self.sentence(set, by, value)),
+            _ if is_malformed => Issue::error("code-invalid", "code-malformed", self.sentence(set, by, value)),
             // Neither a code nor words: why there is none is the extensions' to say.
             _ if !has_code(value) && value.get("text").is_none() => return None,
             Strength::Extensible => {
-                let text = format!("{}; another is right only where none fits", sentence(set, &self.url, by, value));
+                let expected = last(&self.url);
+                let text = format!("expected a code of `{expected}`{by} unless none fits, found {}", describe(value));
                 Issue::warning("code-invalid", "binding-extensible", text)
             }
             Strength::Preferred if has_code(value) => {
-                let text = sentence(set, &self.url, by, value).replacen("expected", "recommended is", 1);
+                let expected = last(&self.url);
+                let text = format!("recommended is a code of `{expected}`{by}, found {}", describe(value));
                 Issue::information("binding-preferred", text)
             }
             Strength::Preferred => return None,
         };
         Some(issue)
+    }
+
+    /// What was expected, with the codes nearest to the one found. They take looking for: only what refuses has them.
+    fn sentence(&self, set: &Set, by: &str, value: &Value) -> String {
+        let (code, found) = match value {
+            Value::String(code) => (code.as_str(), format!("`{}`", shown(code))),
+            value => {
+                let coding = value.get("coding").and_then(|codings| codings.get(0)).unwrap_or(value);
+                (text(coding, "code"), describe(value))
+            }
+        };
+        let near = match set.nearest(code).as_slice() {
+            [] => String::new(),
+            near => format!(", such as {}", listed(near.iter().copied())),
+        };
+        format!("expected a code of `{}`{near}{by}, found {found}", last(&self.url))
     }
 }
 
@@ -139,20 +157,4 @@ fn has_code(value: &Value) -> bool {
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or("")
-}
-
-/// What was expected, with the codes nearest to the one found, and what was found.
-pub fn sentence(set: &Set, url: &str, by: &str, value: &Value) -> String {
-    let (code, found) = match value {
-        Value::String(code) => (code.as_str(), format!("`{}`", shown(code))),
-        value => {
-            let coding = value.get("coding").and_then(|codings| codings.get(0)).unwrap_or(value);
-            (text(coding, "code"), describe(value))
-        }
-    };
-    let near = match set.nearest(code).as_slice() {
-        [] => String::new(),
-        near => format!(", such as {}", listed(near.iter().copied())),
-    };
-    format!("expected a code of `{}`{near}{by}, found {found}", last(url))
 }

@@ -7,7 +7,7 @@
 //! npm pack hl7.terminology.r4@7.0.1 hl7.fhir.r4.examples@4.0.1
 //! handoff profiles import hl7.terminology.r4-7.0.1.tgz --out profiles --only CodeSystem,ValueSet
 //! handoff profiles import hl7.fhir.r4.examples-4.0.1.tgz --out profiles \
-//!     --only AllergyIntolerance,Coverage,Device,DiagnosticReport,Immunization,Media,Medication,MedicationDispense,MedicationRequest,Specimen
+//!     --only AllergyIntolerance,Coverage,Device,DiagnosticReport,Immunization,Media,Medication,MedicationDispense,MedicationRequest,Specimen,ValueSet,TerminologyCapabilities
 //! ```
 //!
 //! Each stands on what the one before it made, so that the binary is built in between. The first guesses versions from
@@ -25,7 +25,7 @@ macro_rules! facts {
 
 /// What is taken of `hl7.fhir.r4.examples`.
 #[cfg(test)]
-pub const CLINICAL: [&str; 10] = [
+pub const CLINICAL: [&str; 12] = [
     "AllergyIntolerance",
     "Coverage",
     "Device",
@@ -36,6 +36,9 @@ pub const CLINICAL: [&str; 10] = [
     "MedicationDispense",
     "MedicationRequest",
     "Specimen",
+    // Answered with, not served.
+    "ValueSet",
+    "TerminologyCapabilities",
 ];
 
 /// In the order in which they build on each other.

@@ -74,7 +74,7 @@ impl<'a> Walk<'a> {
     }
 
     fn unknown_code(&mut self, held: &CodeSystem, code: &str, version: Option<&str>) {
-        let near = listed(nearest_of(held, code).into_iter());
+        let near = listed(nearest_of(held, code));
         let text = format!("`{}` is no code of `{}`; near are {near}", shown(code), held.url);
         let ours = held.version.as_deref();
         let issue = if !held.is_complete() {
@@ -142,7 +142,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Letters' case and white space aside.
-fn is_alike(left: &str, right: &str) -> bool {
+pub fn is_alike(left: &str, right: &str) -> bool {
     let mut left = left.split_whitespace();
     let mut right = right.split_whitespace();
     loop {

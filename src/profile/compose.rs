@@ -11,6 +11,8 @@ use super::Profiles;
 use super::facts::{CodeSystem, ValueSet, bare};
 use super::filter;
 
+/// Parts of a composition that comes with a request.
+pub const PARTS_MAX: usize = 100;
 /// Value sets that include value sets, and no deeper.
 const NESTING_MAX: usize = 12;
 /// Publishers cut expansions at round numbers without saying so.
@@ -242,6 +244,12 @@ impl<'a> Expander<'a> {
         met.codes.retain(|_, codes| !codes.is_empty());
         met
     }
+}
+
+/// What a ValueSet includes and excludes.
+pub fn parts(definition: &Value) -> usize {
+    let compose = definition.get("compose");
+    compose.map_or(0, |compose| list(compose, "include").len() + list(compose, "exclude").len())
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {

@@ -5,6 +5,7 @@
 //! problems come out at once, in document order. Invariants in FHIRPath are kept as facts and not yet run, except
 //! for the few in `invariant`. Nothing here does I/O or knows the time.
 
+mod answers;
 mod around;
 mod beyond;
 mod binding;
@@ -43,6 +44,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
+pub use answers::Unanswered;
 pub use around::{AtHand, Nothing};
 pub use check::{Against, Valid};
 pub use codes::Expansion;
@@ -51,6 +53,7 @@ pub use outline::{Outline, Shown};
 pub use package::{Package, Refused};
 
 use crate::fhir::fhirpath::Model;
+use crate::fhir::offer;
 use beyond::Beyond;
 use facts::{CodeSystem, Compartment, ValueSet, bare};
 use overlay::Overlay;
@@ -99,7 +102,8 @@ impl Profiles {
             self.structures.insert(head.url.clone(), (at, line));
             if !head.is_profile() {
                 self.types.insert(head.type_name.clone(), (at, line));
-                if head.kind == "resource" && !head.is_abstract && !self.kinds.contains(&head.type_name) {
+                let is_served = head.kind == "resource" && !head.is_abstract && !offer::is_unserved(&head.type_name);
+                if is_served && !self.kinds.contains(&head.type_name) {
                     self.kinds.push(head.type_name.clone());
                 }
             }

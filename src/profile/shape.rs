@@ -1,5 +1,6 @@
 //! The definitions as the XML converter asks for them (`fhir/xml`): order, lists, attributes, kinds of values.
 
+use crate::fhir::offer;
 use crate::fhir::xml::{Content, Field, Shape, Shapes};
 
 use super::Profiles;
@@ -12,7 +13,7 @@ const LISTED_MAX: usize = 16;
 
 impl Shapes for Profiles {
     fn resource(&self, kind: &str) -> Option<Shape<'_>> {
-        let table = self.table(kind).filter(|_| self.knows(kind))?;
+        let table = self.table(kind).filter(|_| self.knows(kind) || offer::is_unserved(kind))?;
         Some(Shape { type_name: &table.type_name, node: 0, is_resource: true })
     }
 

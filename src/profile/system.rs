@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::CodeSystem;
 
-/// How two codes lie to each other (FHIR R4 codesystem-operation-subsumes.html).
+/// How one code lies to another (FHIR R4 codesystem-operation-subsumes.html).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subsumed {
-    Equivalent,
-    /// The first is above the second.
-    Subsumes,
-    SubsumedBy,
-    NotSubsumed,
+pub enum Order {
+    Same,
+    Above,
+    Below,
+    Apart,
 }
 
 impl CodeSystem {
@@ -78,15 +77,15 @@ impl CodeSystem {
         found
     }
 
-    pub fn subsumed(&self, left: &str, right: &str) -> Subsumed {
+    pub fn order(&self, left: &str, right: &str) -> Order {
         if left == right {
-            Subsumed::Equivalent
+            Order::Same
         } else if self.ancestors(right).contains(&left) {
-            Subsumed::Subsumes
+            Order::Above
         } else if self.ancestors(left).contains(&right) {
-            Subsumed::SubsumedBy
+            Order::Below
         } else {
-            Subsumed::NotSubsumed
+            Order::Apart
         }
     }
 

@@ -83,6 +83,7 @@ impl Set {
     }
 
     /// Of every code it can be told whether it is in the set.
+    #[cfg(test)]
     pub fn is_closed(&self) -> bool {
         self.open.is_empty() && self.whole.iter().all(|(_, held)| held.as_ref().is_some_and(|held| held.is_complete()))
     }

@@ -1,6 +1,7 @@
 //! The mistakes that senders make, each named at its element; and what is rare and right.
 
 mod published;
+mod terms;
 mod xml;
 
 use std::sync::OnceLock;

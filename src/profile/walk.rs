@@ -185,6 +185,7 @@ impl<'a> Walk<'a> {
             if name != json {
                 if !object.contains_key(name) {
                     counts[index] = self.siblings_only(value, field);
+                    self.without_code(field, kind);
                 }
             } else {
                 if field.name == "resource" {
@@ -371,6 +372,13 @@ impl<'a> Walk<'a> {
                     self.bound(value, bound);
                 }
             }
+        }
+    }
+
+    /// Extensions in place of a code that must be of a set: such sets have a code for what is not known.
+    fn without_code(&mut self, field: &Field, kind: &FieldType) {
+        if let Some(bound) = field.bound.as_ref().filter(|bound| bound.is_required() && kind.code == "code") {
+            self.error("code-invalid", "binding", format!("expected a code of `{}`, found none", last(&bound.url)));
         }
     }
 

@@ -52,7 +52,8 @@ async fn every_address_of_the_document_is_answered_and_every_route_is_in_it(on: 
         let route = route.replace("{kind}", "Patient").trim_end_matches('/').to_string();
         let is_page = route.starts_with("/docs/");
         let is_known = |kind: &str| paths.contains_key(&route.replace("Patient", kind));
-        assert!(is_page || ["Patient", "Group", "DocumentReference", "Consent"].into_iter().any(is_known), "{route}");
+        let kinds = ["Patient", "Group", "DocumentReference", "Consent", "ValueSet", "CodeSystem"];
+        assert!(is_page || kinds.into_iter().any(is_known), "{route}");
     }
 }
 
@@ -68,6 +69,11 @@ async fn there_is_a_page_for_every_type_and_no_other() {
         let page = stranger.get(&format!("/docs/{kind}")).await.is(200);
         assert!(page.text.contains("Search parameters") && !page.text.contains("<script"), "{kind}");
         assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    }
+    for kind in handoff::fhir::offer::ASKED {
+        let page = stranger.get(&format!("/docs/{kind}")).await.is(200);
+        assert!(first.text.contains(&format!("/docs/{kind}\"")) && page.text.contains("$validate-code"), "{kind}");
+        assert!(!page.text.contains("Search parameters") && !page.text.contains("The smallest body"), "{kind}");
     }
     stranger.get("/docs/Nonsense").await.is(404);
     stranger.get("/docs/%3Cscript%3E").await.is(404);

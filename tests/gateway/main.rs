@@ -45,6 +45,7 @@ mod sweep;
 mod takeover;
 mod takeover2;
 mod takeover3;
+mod terminology;
 mod transactions;
 mod twins;
 mod two_worlds;

@@ -9,17 +9,19 @@ mod schemas;
 use serde_json::{Map, Value, json};
 
 use crate::fhir::capability::Described;
+use crate::fhir::offer;
 use crate::profile::Profiles;
 
 pub(super) const FHIR_JSON: &str = "application/fhir+json";
 pub(super) const FHIR_XML: &str = "application/fhir+xml";
 
 pub fn document(of: &Described, profiles: &Profiles) -> Value {
-    let tags: Vec<Value> = of.kinds.iter().map(|kind| json!({"name": kind})).collect();
+    let kinds = || of.kinds.iter().map(String::as_str).chain(offer::ASKED);
+    let tags: Vec<Value> = kinds().map(|kind| json!({"name": kind})).collect();
     let mut paths = paths::public();
     paths.extend(paths::auth());
     paths.extend(paths::system());
-    of.kinds.iter().for_each(|kind| paths.extend(paths::of_type(of, kind)));
+    kinds().for_each(|kind| paths.extend(paths::of_type(of, kind)));
     json!({
         "openapi": "3.0.3",
         "info": {

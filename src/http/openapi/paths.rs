@@ -18,7 +18,7 @@ pub fn of_type(of: &Described, kind: &str) -> Paths {
         let path = format!("/fhir{}", address.replace("{type}", kind));
         put(&mut paths, &path, method, described(of, kind, interaction));
     }
-    if offer::rendered(kind).is_none() {
+    if offer::offers(kind, Interaction::Update) {
         put(&mut paths, &format!("/fhir/{kind}/_search"), "POST", by_form(&format!("search-form-{kind}"), Some(kind)));
     }
     if of.compartments.iter().any(|(owner, _)| *owner == kind) {
@@ -163,6 +163,11 @@ fn asked(operation: &Operation, kind: &str) -> Value {
             }
             &[("200", "Bundle")]
         }
+        "expand" | "validate-code" | "lookup" | "subsumes" => {
+            let named = |name: &&str| json!({"name": name, "in": "query", "schema": {"type": "string"}});
+            parameters.extend(questions(operation.name, kind).iter().map(named));
+            &[("200", "Resource")]
+        }
         _ => &[("200", "Resource")],
     };
     // One that a type has twice, for all and for one.
@@ -181,6 +186,17 @@ fn asked(operation: &Operation, kind: &str) -> Value {
         described["requestBody"] = json!({"required": true, "content": fhir(body)});
     }
     described
+}
+
+/// What the operations of terminology take in an address.
+fn questions(operation: &str, kind: &str) -> &'static [&'static str] {
+    match (operation, kind) {
+        ("expand", _) => &["url", "valueSetVersion", "filter", "offset", "count", "activeOnly", "includeDesignations"],
+        ("validate-code", "ValueSet") => &["url", "valueSetVersion", "system", "code", "display", "coding"],
+        ("validate-code", _) => &["url", "version", "code", "display", "coding"],
+        ("lookup", _) => &["system", "version", "code", "coding", "property"],
+        _ => &["system", "version", "codeA", "codeB", "codingA", "codingB"],
+    }
 }
 
 /// Over all types.

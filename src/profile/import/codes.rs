@@ -22,7 +22,11 @@ pub fn system(definition: &Value) -> Result<CodeSystem, String> {
         url: text(definition, "url").into(),
         version: stated("version"),
         name: stated("title").or_else(|| stated("name")),
-        content: (content != "complete").then(|| content.to_string()),
+        content: if definition.get("supplements").is_some() {
+            Some("supplement".to_string())
+        } else {
+            (content != "complete").then(|| content.to_string())
+        },
         folds_case: definition.get("caseSensitive").and_then(Value::as_bool) == Some(false),
         ..CodeSystem::default()
     };

@@ -40,8 +40,8 @@ impl Batch {
         self.definitions.retain(|definition| {
             let url = text(definition, "url");
             match text(definition, "resourceType") {
-                kind @ ("CodeSystem" | "ValueSet") if is_asked(kind) => {
-                    publisher(definition) == name && !is_copy(definition)
+                kind @ ("CodeSystem" | "ValueSet") if is_asked(kind) && publisher(definition) == name => {
+                    !is_copy(definition)
                 }
                 "StructureDefinition" => structures.iter().any(|kept| kept == url),
                 "SearchParameter" => list(definition, "base").iter().filter_map(Value::as_str).any(is_asked),
