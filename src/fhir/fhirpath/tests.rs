@@ -126,6 +126,7 @@ fn paths_find_elements_choices_and_what_stands_beside_primitives() {
         ("value.code", "m"),
         ("valueQuantity", ""),
         ("contact.name.family", "Costa"),
+        ("name.given.where(hasExtension('http://x/called'))", "Ana"),
         ("name.given.extension('http://x/called').value", "true"),
         ("name.family.count()", "2"),
         ("name.family.hasValue()", "false"),

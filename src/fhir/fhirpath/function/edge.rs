@@ -51,3 +51,29 @@ impl<'a> Run<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fhir::fhirpath::tests::{all, none};
+
+    #[test]
+    fn values_say_how_exact_they_are() {
+        all(&[
+            ("1.587.lowBoundary() | 1.587.highBoundary()", "1.58650000, 1.58750000"),
+            ("1.587.lowBoundary(2) | 1.587.highBoundary(2)", "1.58, 1.59"),
+            ("(-1.587).lowBoundary(2) | (-1.587).highBoundary(2)", "-1.59, -1.58"),
+            ("1.587.lowBoundary(-1) | 1.587.lowBoundary(40)", ""),
+            ("1.5 'cm'.lowBoundary(2)", "1.45 'cm'"),
+            ("@2014.lowBoundary(6) | @2014.highBoundary(6)", "2014-01, 2014-12"),
+            ("@2024-02.highBoundary()", "2024-02-29"),
+            ("@2014-01-01T08.highBoundary(17)", "2014-01-01T08:59:59.999-12:00"),
+            ("@2014-01-01T08:05+08:00.lowBoundary(17)", "2014-01-01T08:05:00.000+08:00"),
+            ("@T10:30.highBoundary(9)", "10:30:59.999"),
+            ("@2014.lowBoundary(5)", ""),
+            ("birthDate.highBoundary()", "1980-05-31"),
+            ("1.58700.precision() | @2014.precision() | @T10:30:00.000.precision()", "5, 4, 9"),
+            ("1 'cm'.comparable(1 '[in_i]') and 1 'cm'.comparable(1 's').not()", "true"),
+        ]);
+        none(&[("'a'.precision()", "is for numbers"), ("'a'.lowBoundary()", "is for numbers")]);
+    }
+}

@@ -22,6 +22,10 @@ impl<'a> Run<'a> {
                 Some(url) => Ok(self.extensions(&on, &url)),
                 None => Ok(Items::None),
             },
+            Function::HasExtension => match self.text_arg(call, 0, frame)? {
+                Some(url) => Ok(Items::One(Item::Boolean(!self.extensions(&on, &url).is_empty()))),
+                None => Ok(Items::None),
+            },
             Function::HasValue => {
                 let has = matches!(on.as_slice(), [item] if item.as_node().is_none_or(Node::has_value));
                 Ok(Items::One(Item::Boolean(has)))

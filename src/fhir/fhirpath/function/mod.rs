@@ -55,8 +55,8 @@ impl<'a> Run<'a> {
             Now | Today | TimeOfDay => self.moment(call.function),
             Type => Ok(on.iter().map(|item| self.type_info(item)).collect()),
             LowBoundary | HighBoundary | Precision | Comparable => self.edge(call, &on, frame),
-            Extension | HasValue | GetValue | Resolve | ElementDefinition | Slice | CheckModifiers | ConformsTo
-            | MemberOf | Subsumes | SubsumedBy | HtmlChecks => self.fhir(call, on, frame),
+            Extension | HasExtension | HasValue | GetValue | Resolve | ElementDefinition | Slice | CheckModifiers
+            | ConformsTo | MemberOf | Subsumes | SubsumedBy | HtmlChecks => self.fhir(call, on, frame),
         }
     }
 

@@ -59,7 +59,9 @@ impl<'a> Run<'a> {
             let mut row = Vec::new();
             for key in keys {
                 let found = self.items(descending(key).unwrap_or(key), &frame.of(&item, index))?;
-                row.push(self.only(&found, "one key to sort by")?.cloned());
+                let key = self.only(&found, "one key to sort by")?.map(|key| self.simple(key));
+                // An element that has only extensions is no key.
+                row.push(key.filter(|key| key.as_node().is_none()));
             }
             if keys.is_empty() {
                 row.push(Some(item.clone()));
@@ -123,5 +125,58 @@ fn descending(key: &Expr) -> Option<&Expr> {
     match key {
         Expr::Negative(key) => Some(key),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fhir::fhirpath::tests::{all, none};
+
+    #[test]
+    fn collections_are_compared_item_by_item() {
+        all(&[
+            ("1.combine(1).isDistinct()", "false"),
+            ("(1 | 2).subsetOf(1 | 2 | 3)", "true"),
+            ("(1 | 2).supersetOf(3)", "false"),
+            ("{}.subsetOf(1)", "true"),
+            ("(1 | 2 | 3).intersect(2 | 3 | 4)", "2, 3"),
+            ("1.combine(1).combine(2).exclude(2)", "1, 1"),
+            ("1.combine(1).distinct().count()", "1"),
+            ("1.0 | 1", "1.0"),
+            ("name.combine(name).distinct().count()", "2"),
+            ("name[0] = name[0] and name[0] != name[1]", "true"),
+            ("(1 | 2 | 3).first() | (1 | 2 | 3).last()", "1, 3"),
+            ("(1 | 2 | 3).tail() | (1 | 2 | 3).skip(1).take(1)", "2, 3"),
+            ("(1 | 2 | 3).skip(-1).count()", "3"),
+            ("(1 | 2)[5]", ""),
+            ("3 in (1 | 2) or (1 | 2) contains 2", "true"),
+            ("name.aggregate($total + given.count(), 0)", "3"),
+            ("repeat(contact | name).count()", "4"),
+            ("(3 | 1 | 2).sort() = (1 | 2 | 3)", "true"),
+            ("name.sort(-family).use", "usual, official"),
+            ("name.sort(family).use", "official, usual"),
+            ("name.given.sort(-$this)", "Nina, Maria, Ana"),
+            ("descendants().where($this is HumanName).count()", "3"),
+        ]);
+        none(&[
+            ("(1 | 2).single()", "found 2 items"),
+            ("(1 | 'a').sort()", "to compare"),
+            ("name in name", "found 2 items"),
+        ]);
+    }
+
+    #[test]
+    fn booleans_are_gathered() {
+        all(&[
+            ("name.select(family.hasValue()).allTrue()", "false"),
+            ("name.select(family.hasValue()).anyTrue()", "true"),
+            ("name.select(family.hasValue()).allFalse()", "false"),
+            ("name.select(family.hasValue()).anyFalse()", "true"),
+            ("{}.allTrue() and {}.anyTrue().not()", "true"),
+            ("name.all(given.exists()) and name.exists(family = 'Silva')", "true"),
+            ("iif(active, 'yes', 1 / 'a')", "yes"),
+            ("{}.iif(false, 1)", ""),
+        ]);
+        none(&[("(true | 'a').allTrue()", "only booleans"), ("name.iif(true, 1)", "found 2 items")]);
     }
 }

@@ -210,3 +210,74 @@ fn quoted(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fhir::fhirpath::tests::{all, none};
+
+    #[test]
+    fn texts_are_counted_in_characters() {
+        all(&[
+            ("'añb'.length()", "3"),
+            ("'añb'.indexOf('b')", "2"),
+            ("'añbñ'.lastIndexOf('ñ')", "3"),
+            ("'añb'.indexOf('x')", "-1"),
+            ("'añb'.substring(1)", "ñb"),
+            ("'añb'.substring(1, 1)", "ñ"),
+            ("'añb'.substring(1, 9)", "ñb"),
+            ("'añb'.substring(3)", ""),
+            ("'añb'.substring(-1)", ""),
+            ("'añb'.toChars()", "a, ñ, b"),
+            ("'Straße'.upper()", "STRASSE"),
+            ("' a '.trim().length()", "1"),
+            ("'a,,b'.split(',').count()", "3"),
+            ("name.given.join('-')", "Ana-Maria-Nina"),
+            ("{}.join('-')", ""),
+            ("'abc'.replace('b', '') & 'abc'.replace('', '.')", "ac.a.b.c."),
+            ("'12345'.startsWith('12') and '12345'.endsWith('45') and '12345'.contains('3')", "true"),
+            ("'12345'.contains({})", ""),
+            ("birthDate.length()", "7"),
+        ]);
+        none(&[
+            ("name.first().length()", "is for texts"),
+            ("name.given.length()", "found 3 items"),
+            ("'a'.startsWith(1)", "takes a text"),
+        ]);
+    }
+
+    #[test]
+    fn regular_expressions_search_in_all_lines() {
+        all(&[
+            ("'FHIR'.matches('HI')", "true"),
+            ("'FHIR'.matches('^HI$')", "false"),
+            ("'FHIR'.matchesFull('FHI')", "false"),
+            ("'FHIR'.matchesFull('FHI|.*R')", "true"),
+            ("'A\\nB'.matches('A.B')", "true"),
+            ("'a1b2'.replaceMatches('[0-9]', '-')", "a-b-"),
+            ("'12/25'.replaceMatches('([0-9]+)/([0-9]+)', '$2.$1')", "25.12"),
+            ("'abc'.replaceMatches('', 'x')", "abc"),
+            ("'b'.matches('[' & 'a-c' & ']')", "true"),
+            ("'b'.matches({})", ""),
+        ]);
+        none(&[("'b'.matches('[' & 'a')", "a regular expression")]);
+    }
+
+    #[test]
+    fn texts_are_written_for_other_places_and_read_back() {
+        let plain = "a<b>&\"?ñ";
+        for (function, back, form) in [
+            ("encode", "decode", "base64"),
+            ("encode", "decode", "urlbase64"),
+            ("encode", "decode", "hex"),
+            ("escape", "unescape", "html"),
+            ("escape", "unescape", "json"),
+        ] {
+            all(&[(&format!("'{plain}'.{function}('{form}').{back}('{form}')"), plain)]);
+        }
+        all(&[
+            ("'a<'.escape('html')", "a&lt;"),
+            ("'&amp;lt;'.unescape('html')", "&lt;"),
+            ("'zz'.decode('hex') | 'é'.decode('base64') | 'a'.encode('rot13')", ""),
+        ]);
+    }
+}
