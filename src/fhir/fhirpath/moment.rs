@@ -382,8 +382,49 @@ fn offset(zone: &str) -> Option<Option<i16>> {
     if zone == "Z" {
         return Some(Some(0));
     }
-    let (hours, minutes) = zone[1..].split_once(':')?;
+    let (hours, minutes) = zone.strip_prefix(['+', '-'])?.split_once(':')?;
     let (hours, minutes) = (digits(hours, 2)?, digits(minutes, 2)?);
     let total = (hours <= 14 && minutes < 60).then_some(hours * 60 + minutes)?;
     Some(Some(if zone.starts_with('-') { -total } else { total }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_as_precisely_as_they_are_written() {
+        use Form::*;
+        for (text, form, is_one) in [
+            ("2015", Date, true),
+            ("2015-02", Date, true),
+            ("2015-02-29", Date, false),
+            ("2016-02-29", Date, true),
+            ("15-02-04", Date, false),
+            ("2015-2-4", Date, false),
+            ("2015-02-04-01", Date, false),
+            ("2015-02-04T14", DateTime, true),
+            ("2015-02T14", DateTime, false),
+            ("2015-02-04T14:34:28.123456789Z", DateTime, true),
+            ("2015-02-04T14:34:28.1234567890Z", DateTime, false),
+            ("2015-02-04T14:34:60Z", DateTime, true),
+            ("2015-02-04T14:34:61Z", DateTime, false),
+            ("2015-02-04T24:00", DateTime, false),
+            ("2015-02-04T14:34:28-10:00", DateTime, true),
+            ("2015-02-04T14:34:28+15:00", DateTime, false),
+            ("2015-02-04T14:34:28Z10:00", DateTime, false),
+            ("2015-02-04T14:34.5", DateTime, false),
+            ("14:34", Time, true),
+            ("14:34Z", Time, false),
+            ("", Time, false),
+            ("", Date, false),
+            ("é015", Date, false),
+        ] {
+            let read = Moment::parse(text, form);
+            assert_eq!(read.is_some(), is_one, "{text}");
+            if let Some(read) = read.filter(|_| !text.contains(":60")) {
+                assert_eq!(read.to_string(), text);
+            }
+        }
+    }
 }

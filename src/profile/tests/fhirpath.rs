@@ -81,7 +81,7 @@ impl Chance {
     }
 }
 
-const PIECES: [&str; 46] = [
+const PIECES: [&str; 48] = [
     ".",
     "(",
     ")",
@@ -126,6 +126,8 @@ const PIECES: [&str; 46] = [
     "replaceMatches('.*', '$0$0')",
     "toChars()",
     "resolve()",
+    "sort()",
+    "sort(-$this)",
     "é",
     "\\u0041",
 ];
@@ -156,7 +158,7 @@ fn changed(chance: &mut Chance, all: &[String]) -> String {
     text.into_iter().collect()
 }
 
-/// How many are tried; a minute of an optimised build tries two hundred times as many without a finding.
+/// How many are tried; 800 000 of the same seed found no more.
 const TRIED: usize = 4_000;
 
 #[test]
@@ -166,7 +168,7 @@ fn whatever_is_written_the_engine_answers_in_bounds() {
     let mut all: Vec<String> = invariants(&profiles).into_iter().map(|(.., text)| text).collect();
     all.extend(profiles.search_parameters().iter().map(|parameter| parameter.expression.clone()));
     all.extend(PIECES.iter().map(|piece| format!("Observation.{piece}")));
-    let resource: Value = json!({
+    let mut resource: Value = json!({
         "resourceType": "Observation", "id": "o", "status": "final",
         "contained": [{"resourceType": "Patient", "id": "p", "name": [{"family": "A", "given": ["B", "C"]}]}],
         "code": {"coding": [{"system": "http://loinc.org", "code": "1-1"}, {"code": "2"}], "text": "x"},
@@ -175,6 +177,9 @@ fn whatever_is_written_the_engine_answers_in_bounds() {
         "component": [{"code": {"text": "y"}, "valueString": "12/25"}, {"_valueString": {"id": "only"}}],
         "note": [null, {"text": "z"}], "_status": [null],
     });
+    // Numbers that no machine word holds.
+    let far = r#"[{"valueDecimal": 1e-400}, {"valueDecimal": 9e2147483647}, {"valueDecimal": -1e-99999999999}]"#;
+    resource["extension"] = serde_json::from_str(far).unwrap();
     let root = Node::resource(&resource, model);
     let budget = Budget { steps: 20_000, bytes: 100_000 };
     let scope = Scope::new(model, root).at(Instant::parse("2026-11-22T12:00:00Z").unwrap()).budget(budget);

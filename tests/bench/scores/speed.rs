@@ -170,18 +170,32 @@ fn rules(model: &Model) -> Rules {
                         continue;
                     }
                     let invariant = Expression::parse(constraint["expression"].as_str().unwrap()).unwrap();
-                    let path = (!path.is_empty()).then(|| Expression::parse(&path).unwrap());
+                    let kind = inside(model, &said("type"), &id);
+                    let is_own = kind.is_some() || path.is_empty();
+                    let path = (!is_own || is_profile && !path.is_empty()).then(|| Expression::parse(&path).unwrap());
                     let rule = Rule { key, path, invariant };
                     if is_profile {
                         rules.by_profile.entry(said("url")).or_default().push(rule);
                     } else {
-                        rules.by_kind.entry(model.kind(&said("type"))).or_default().push(rule);
+                        let kind = kind.unwrap_or(model.kind(&said("type")));
+                        rules.by_kind.entry(kind).or_default().push(rule);
                     }
                 }
             }
         }
     }
     rules
+}
+
+/// The kind that an element is when it is defined in place: what repeats it has the same.
+fn inside(model: &Model, type_name: &str, id: &str) -> Option<Kind> {
+    let mut kind = model.kind(type_name);
+    for name in id.split('.').filter(|name| !name.is_empty()) {
+        let kinds = model.shape(kind).field(name)?.kinds();
+        let [only] = kinds[..] else { return None };
+        kind = only;
+    }
+    (model.name(kind) == "BackboneElement" && kind != model.kind("BackboneElement")).then_some(kind)
 }
 
 fn gather(folder: &Path, found: &mut Vec<(String, String)>) {

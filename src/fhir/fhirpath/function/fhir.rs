@@ -50,7 +50,7 @@ impl<'a> Run<'a> {
                 let (general, special) = if call.function == Function::Subsumes { (one, two) } else { (two, one) };
                 Ok(Items::One(Item::Boolean(self.subsumes(general, special)?)))
             }
-            // What a narrative may hold is checked where it is read (`fhir/xml`, the walk): here there is one to check.
+            // What a narrative may hold is the format of its type, and checked as such (`profile/primitive`).
             Function::HtmlChecks => Ok(on.iter().map(|_| Item::Boolean(true)).collect()),
             function => Err(Failure::Unknown(format!("`{}()` is not answered here", function.name()))),
         }

@@ -13,7 +13,6 @@ mod time;
 use super::catalogue::Function;
 use super::evaluate::{Found, Frame, Run};
 use super::item::{Item, Items};
-use super::logic::Truth;
 use super::scope::Failure;
 use super::tree::{Call, Expr};
 
@@ -97,7 +96,7 @@ impl<'a> Run<'a> {
             (Function::Iif, [criterion, then, otherwise @ ..]) => {
                 self.only(&on, "at most one item for `iif()`")?;
                 let inner = Frame { this: on.as_slice(), ..*frame };
-                match (self.criterion(criterion, &inner)?, otherwise) {
+                match (self.truth(criterion, &inner)?, otherwise) {
                     (Some(true), _) => self.items(then, &inner),
                     (_, [otherwise, ..]) => self.items(otherwise, &inner),
                     _ => Ok(Items::None),
@@ -106,11 +105,6 @@ impl<'a> Run<'a> {
             // What is traced is data of patients: it goes on, and nowhere else.
             _ => Ok(on),
         }
-    }
-
-    /// Of `iif()`: a boolean, not only something that counts as one.
-    fn criterion(&self, criterion: &'a Expr, frame: &Frame<'_, 'a>) -> Truth {
-        self.truth(criterion, frame)
     }
 
     fn repeat(&self, projection: &'a Expr, on: Items<'a>, frame: &Frame<'_, 'a>) -> Found<'a> {

@@ -33,10 +33,7 @@ impl<'a> Run<'a> {
         }
         let name = call.function.name();
         let text = match self.only(&on, "one text")?.map(|item| self.simple(item)) {
-            None => {
-                // An argument that fails, fails for an empty input too.
-                return Ok(Items::None);
-            }
+            None => return Ok(Items::None),
             Some(Item::Text(text)) => text,
             // A date or a number is written out: `effective.toString()` is common, and so is leaving it out.
             Some(Item::Node(_) | Item::Type(_) | Item::Quantity(_)) => {
@@ -151,8 +148,10 @@ impl<'a> Run<'a> {
         if regex.as_str().is_empty() {
             return self.made(text.to_string());
         }
-        let room = regex.find_iter(text).count().saturating_mul(to.len() + text.len());
-        self.pay_text(room.min(to.len().saturating_mul(text.len() + 1)).saturating_add(text.len()))?;
+        // What is put in for each match, and the matches themselves as often as `$0` says them again.
+        let (matches, said_again) = (regex.find_iter(text).count(), to.matches('$').count());
+        let room = matches.saturating_mul(to.len()).saturating_add(said_again.saturating_mul(text.len()));
+        self.pay_text(room.saturating_add(text.len()))?;
         Ok(Items::One(Item::text(regex.replace_all(text, &*to).into_owned())))
     }
 }
