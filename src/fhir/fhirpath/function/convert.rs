@@ -14,7 +14,7 @@ use super::super::quantity::{Quantity, Unit};
 impl<'a> Run<'a> {
     pub fn convert(&self, function: Function, on: &Items<'a>) -> Found<'a> {
         use Function::*;
-        let Some(item) = self.only(on, "one item to convert")?.map(|item| self.simple(item)) else {
+        let Some(item) = self.value(on, "one item to convert")? else {
             return Ok(Items::None);
         };
         let (converted, is_question) = match function {

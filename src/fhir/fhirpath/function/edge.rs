@@ -12,7 +12,7 @@ use super::super::tree::Call;
 impl<'a> Run<'a> {
     pub fn edge(&self, call: &'a Call, on: &Items<'a>, frame: &Frame<'_, 'a>) -> Found<'a> {
         let name = call.function.name();
-        let Some(item) = self.only(on, "one value")?.map(|item| self.simple(item)) else { return Ok(Items::None) };
+        let Some(item) = self.value(on, "one value")? else { return Ok(Items::None) };
         match call.function {
             Function::Precision => {
                 let digits = match &item {
@@ -25,7 +25,7 @@ impl<'a> Run<'a> {
             }
             Function::Comparable => {
                 let other = self.arg(call, 0, frame)?;
-                match (&item, self.only(&other, "one quantity")?.map(|other| self.simple(other))) {
+                match (&item, self.value(&other, "one quantity")?) {
                     (_, None) => Ok(Items::None),
                     (Item::Quantity(one), Some(Item::Quantity(two))) => {
                         Ok(Items::One(Item::Boolean(one.is_comparable(&two))))

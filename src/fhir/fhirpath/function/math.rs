@@ -16,7 +16,7 @@ const WHOLE_POWER_MAX: i64 = 1024;
 impl<'a> Run<'a> {
     pub fn math(&self, call: &'a Call, on: &Items<'a>, frame: &Frame<'_, 'a>) -> Found<'a> {
         let name = call.function.name();
-        let Some(item) = self.only(on, "one number")?.map(|item| self.simple(item)) else { return Ok(Items::None) };
+        let Some(item) = self.value(on, "one number")? else { return Ok(Items::None) };
         if let (Function::Abs, Item::Quantity(quantity)) = (call.function, &item) {
             let absolute = Quantity::new(quantity.value.abs(), quantity.unit.clone());
             return Ok(Items::One(Item::Quantity(Box::new(absolute))));
@@ -45,7 +45,7 @@ impl<'a> Run<'a> {
             Function::Sqrt => number.sqrt().map(|result| Item::Decimal(result.normalize())),
             function => {
                 let other = self.arg(call, 0, frame)?;
-                let Some(other) = self.only(&other, "one argument")?.map(|item| self.simple(item)) else {
+                let Some(other) = self.value(&other, "one argument")? else {
                     return Ok(Items::None);
                 };
                 let Some(second) = other.number() else {

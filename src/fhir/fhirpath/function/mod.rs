@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
         frame: &Frame<'_, 'a>,
     ) -> Result<Option<std::borrow::Cow<'a, str>>, Failure> {
         let items = self.arg(call, at, frame)?;
-        match self.only(&items, "one argument")?.map(|item| self.simple(item)) {
+        match self.value(&items, "one argument")? {
             None => Ok(None),
             Some(Item::Text(text)) => Ok(Some(text)),
             Some(_) => Err(Failure::Wrong(format!("`{}()` takes a text", call.function.name()))),

@@ -32,16 +32,16 @@ impl<'a> Run<'a> {
             return self.join(call, &on, frame);
         }
         let name = call.function.name();
-        let text = match self.only(&on, "one text")?.map(|item| self.simple(item)) {
+        let text = match self.value(&on, "one text")? {
             None => return Ok(Items::None),
             Some(Item::Text(text)) => text,
-            // A date or a number is written out: `effective.toString()` is common, and so is leaving it out.
             Some(Item::Node(_) | Item::Type(_) | Item::Quantity(_)) => {
                 return Err(Failure::Wrong(format!("`{name}()` is for texts")));
             }
             Some(item) if self.scope.is_strict => {
                 return Err(Failure::Wrong(format!("`{name}()` is for texts, not for {}", article(&item))));
             }
+            // A date or a number is taken as it is written: profiles leave out `toString()`.
             Some(item) => convert::text(&item).unwrap_or_default(),
         };
         self.pay(text.len() / 64)?;
@@ -236,6 +236,7 @@ mod tests {
             ("'12345'.startsWith('12') and '12345'.endsWith('45') and '12345'.contains('3')", "true"),
             ("'12345'.contains({})", ""),
             ("birthDate.length()", "7"),
+            ("name[1].family.length() | name[1].family.abs() | name[1].family + 'a' | -name[1].family", ""),
         ]);
         none(&[
             ("name.first().length()", "is for texts"),
