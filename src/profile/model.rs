@@ -6,6 +6,8 @@ use super::Profiles;
 use super::table::{Field, Table};
 
 const RESOURCE_TYPES: &str = "http://hl7.org/fhir/ValueSet/resource-types";
+/// More than R4 has.
+const KINDS_MAX: usize = 1_000;
 
 impl Profiles {
     /// Made on first use and kept.
@@ -14,8 +16,8 @@ impl Profiles {
             let mut names: Vec<&String> = self.types.keys().collect();
             names.sort();
             let definitions: Vec<Definition> = names.into_iter().filter_map(|name| self.definition(name)).collect();
-            let listed = self.value_set(RESOURCE_TYPES).map(|set| set.codes).unwrap_or_default();
-            let kinds: Vec<&str> = listed.values().flat_map(|codes| codes.keys()).map(String::as_str).collect();
+            let listed = self.expansion(RESOURCE_TYPES, KINDS_MAX).map(|found| found.codes).unwrap_or_default();
+            let kinds: Vec<&str> = listed.into_iter().map(|(_, code)| code).collect();
             Model::new(&definitions, &kinds)
         })
     }

@@ -1,5 +1,6 @@
 //! The mistakes that senders make, each named at its element; and what is rare and right.
 
+mod fhirpath;
 mod published;
 mod terms;
 mod xml;

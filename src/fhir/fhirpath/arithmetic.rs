@@ -13,16 +13,15 @@ use super::tree::Operator;
 impl<'a> Run<'a> {
     pub fn arithmetic(&self, operator: Operator, left: &Items<'a>, right: &Items<'a>) -> Found<'a> {
         let what = "one item on each side of an operator";
-        let (left, right) = (self.only(left, what)?, self.only(right, what)?);
-        let simple = |item: Option<&Item<'a>>| item.map(|item| self.simple(item));
+        let (left, right) = (self.value(left, what)?, self.value(right, what)?);
         if operator == Operator::Concatenate {
             let nothing = || Some(Item::text(""));
-            return match (simple(left).or_else(nothing), simple(right).or_else(nothing)) {
+            return match (left.or_else(nothing), right.or_else(nothing)) {
                 (Some(Item::Text(left)), Some(Item::Text(right))) => self.joined(&left, &right),
                 _ => Err(unfit(operator)),
             };
         }
-        let (Some(left), Some(right)) = (simple(left), simple(right)) else { return Ok(Items::None) };
+        let (Some(left), Some(right)) = (left, right) else { return Ok(Items::None) };
         match (operator, &left, &right) {
             (Operator::Plus, Item::Text(left), Item::Text(right)) => self.joined(left, right),
             (_, Item::Integer(left), Item::Integer(right)) => Ok(whole(operator, *left, *right).into()),
@@ -52,8 +51,8 @@ impl<'a> Run<'a> {
     }
 
     pub fn negated(&self, items: Items<'a>) -> Found<'a> {
-        let Some(item) = self.only(&items, "one number")? else { return Ok(Items::None) };
-        match self.simple(item) {
+        let Some(item) = self.value(&items, "one number")? else { return Ok(Items::None) };
+        match item {
             Item::Integer(number) => Ok(number.checked_neg().map(Item::Integer).into()),
             // Zero has no sign.
             Item::Decimal(number) if number.is_zero() => Ok(Items::One(Item::Decimal(number))),

@@ -91,6 +91,8 @@ pub enum Function {
     Precision,
     Comparable,
     Extension,
+    /// Of no specification; a published search parameter uses it (questionnaireresponse-extensions).
+    HasExtension,
     HasValue,
     GetValue,
     Resolve,
@@ -107,7 +109,7 @@ pub enum Function {
 use Function::*;
 
 /// Name, function, and how many arguments it takes at least and at most.
-const ALL_FUNCTIONS: [(&str, Function, usize, usize); 99] = [
+const ALL_FUNCTIONS: [(&str, Function, usize, usize); 100] = [
     ("empty", Empty, 0, 0),
     ("exists", Exists, 0, 1),
     ("all", All, 1, 1),
@@ -196,6 +198,7 @@ const ALL_FUNCTIONS: [(&str, Function, usize, usize); 99] = [
     ("precision", Precision, 0, 0),
     ("comparable", Comparable, 1, 1),
     ("extension", Extension, 1, 1),
+    ("hasExtension", HasExtension, 1, 1),
     ("hasValue", HasValue, 0, 0),
     ("getValue", GetValue, 0, 0),
     ("resolve", Resolve, 0, 0),

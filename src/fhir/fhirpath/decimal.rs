@@ -39,3 +39,31 @@ pub fn boundary(number: Decimal, digits: Option<i32>, upper: bool) -> Option<Dec
     bound.rescale(digits as u32);
     Some(bound)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_exactly_or_not_at_all() {
+        for (text, expected) in [
+            ("1.50", Some("1.50")),
+            ("-0.0034", Some("-0.0034")),
+            ("+7", Some("7")),
+            ("1.5e3", Some("1500")),
+            ("25E-1", Some("2.5")),
+            ("79228162514264337593543950335", Some("79228162514264337593543950335")),
+            ("99999999999999999999999999999", None),
+            ("9e2147483647", None),
+            ("1e-99999999999", None),
+            ("1.", None),
+            (".5", None),
+            ("1_000", None),
+            ("", None),
+            ("-", None),
+            ("abc", None),
+        ] {
+            assert_eq!(parse(text).map(|number| number.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+}

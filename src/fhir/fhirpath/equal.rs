@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
@@ -15,6 +16,9 @@ use super::node::Node;
 use super::quantity::{Quantity, Unit};
 use super::scope::Failure;
 use super::tree::Operator;
+
+/// So few items are compared with each other sooner than looked up.
+const COMPARED_MAX: usize = 8;
 
 impl<'a> Run<'a> {
     /// A primitive as the value that it is, a Quantity as a quantity; anything else as it was
@@ -231,10 +235,27 @@ impl<'a> Run<'a> {
     /// Without what equals an earlier one.
     pub fn distinct(&self, items: Vec<Item<'a>>) -> Result<Vec<Item<'a>>, Failure> {
         let mut kept: Vec<Item<'a>> = Vec::with_capacity(items.len());
-        for item in items {
-            if !self.is_among(&item, &kept)? {
-                kept.push(item);
+        if items.len() <= COMPARED_MAX {
+            for item in items {
+                if !self.is_among(&item, &kept)? {
+                    kept.push(item);
+                }
             }
+            return Ok(kept);
+        }
+        // Many are mostly texts, `linkId` or `fullUrl`, and a text equals only texts: those are looked up.
+        let (mut texts, mut others) = (HashSet::new(), Vec::new());
+        for item in items {
+            self.pay(1)?;
+            let is_new = match self.simple(&item) {
+                Item::Text(text) => texts.insert(text),
+                _ => {
+                    let is_new = !self.is_among(&item, &others)?;
+                    others.extend(is_new.then(|| item.clone()));
+                    is_new
+                }
+            };
+            kept.extend(is_new.then_some(item));
         }
         Ok(kept)
     }
@@ -273,3 +294,6 @@ fn plain(item: Item<'_>) -> Item<'_> {
 fn folded(text: &str) -> String {
     text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,9 +209,16 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The only item as a value; a primitive that has only extensions has none.
+    pub fn value(&self, items: &Items<'a>, what: &str) -> Result<Option<Item<'a>>, Failure> {
+        let simple = self.only(items, what)?.map(|item| self.simple(item));
+        let is_bare = |node: Node<'a>| !node.has_value() && self.model().shape(node.kind()).is_primitive;
+        Ok(simple.filter(|item| !item.as_node().is_some_and(is_bare)))
+    }
+
     /// A whole number, as an argument.
     pub fn whole(&self, items: &Items<'a>, what: &str) -> Result<Option<i32>, Failure> {
-        match self.only(items, what)?.map(|item| self.simple(item)) {
+        match self.value(items, what)? {
             None => Ok(None),
             Some(Item::Integer(number)) => Ok(Some(number)),
             Some(_) => Err(Failure::Wrong(format!("expected {what}, which is a whole number"))),

@@ -123,6 +123,7 @@ impl Model {
         for definition in definitions {
             model.define(definition);
         }
+        model.descend(also);
         for (name, system) in PRIMITIVES {
             let shape = &mut model.shapes[model.names[name].0 as usize];
             (shape.system, shape.is_primitive) = (Some(system), true);
@@ -146,6 +147,21 @@ impl Model {
         }
         let base = definition.base.map_or(Kind::UNKNOWN, |base| self.kind(base));
         self.shapes[at.0 as usize].base = base;
+    }
+
+    /// What resources without a definition are all the same.
+    fn descend(&mut self, resources: &[&str]) {
+        let (resource, domain) = (self.kind("Resource"), self.kind("DomainResource"));
+        for name in resources {
+            let kind = self.kind(name);
+            let base = if NOT_DOMAIN.contains(name) { resource } else { domain };
+            let shape = &mut self.shapes[kind.0 as usize];
+            if shape.is_open && kind != resource && kind != domain {
+                (shape.base, shape.is_resource) = (base, true);
+            }
+        }
+        let domain = &mut self.shapes[domain.0 as usize];
+        domain.base = resource;
     }
 
     fn field(&self, within: Kind, element: &Element) -> Field {
@@ -259,6 +275,9 @@ const PRIMITIVES: [(&str, System); 20] = [
     ("instant", System::DateTime),
     ("time", System::Time),
 ];
+
+/// Resources that are no DomainResource (R4 resourcelist.html).
+const NOT_DOMAIN: [&str; 4] = ["Resource", "Binary", "Bundle", "Parameters"];
 
 /// Types that expressions name even where their definitions are not at hand.
 const COMPLEX: [&str; 6] = ["Element", "BackboneElement", "Extension", "Quantity", "Resource", "DomainResource"];

@@ -173,7 +173,7 @@ impl Quantity {
             }
         }
         let theirs = convert(other.value, other.unit.code()?, self.unit.code()?)?;
-        let apart = (theirs - self.value).abs().to_f64()?;
+        let apart = theirs.checked_sub(self.value)?.abs().to_f64()?;
         let size = self.value.abs().max(theirs.abs()).to_f64()?;
         // What differs only by the factor's last bits is the same.
         Some((self.value, if apart <= size * TOLERANCE { self.value } else { theirs }))

@@ -126,6 +126,7 @@ fn paths_find_elements_choices_and_what_stands_beside_primitives() {
         ("value.code", "m"),
         ("valueQuantity", ""),
         ("contact.name.family", "Costa"),
+        ("name.given.where(hasExtension('http://x/called'))", "Ana"),
         ("name.given.extension('http://x/called').value", "true"),
         ("name.family.count()", "2"),
         ("name.family.hasValue()", "false"),
@@ -159,8 +160,9 @@ fn types_are_told_apart() {
         ("1 is Integer", "true"),
         ("1 is FHIR.Integer", "false"),
         ("contained is Practitioner", "true"),
-        ("contained is DomainResource", "false"),
-        ("Patient is DomainResource", "true"),
+        ("contained is DomainResource", "true"),
+        ("Patient is Resource", "true"),
+        ("Patient is Element", "false"),
         ("birthDate.type().name & ' ' & birthDate.type().namespace", "date FHIR"),
         ("(1).type()", "System.Integer"),
         ("contact.type().name", "BackboneElement"),
@@ -265,6 +267,13 @@ fn operators_bind_as_the_specification_says() {
         ("/* one */ 1 /* two */", "1"),
     ]);
     none(&[("-1.convertsToInteger()", "expected a number"), ("1 > 2 is Boolean", "to compare")]);
+}
+
+#[test]
+fn an_expression_is_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Expression>();
+    shared::<Model>();
 }
 
 #[test]

@@ -73,8 +73,8 @@ impl Checker<'_> {
             }
             Empty | Exists | All | AllTrue | AnyTrue | AllFalse | AnyFalse | SubsetOf | SupersetOf | IsDistinct
             | Not | ToBoolean | ConvertsToBoolean | ConvertsToInteger | ConvertsToDate | ConvertsToDateTime
-            | ConvertsToDecimal | ConvertsToQuantity | ConvertsToText | ConvertsToTime | Comparable | HasValue
-            | ConformsTo | MemberOf | Subsumes | SubsumedBy | HtmlChecks => system(System::Boolean),
+            | ConvertsToDecimal | ConvertsToQuantity | ConvertsToText | ConvertsToTime | Comparable | HasExtension
+            | HasValue | ConformsTo | MemberOf | Subsumes | SubsumedBy | HtmlChecks => system(System::Boolean),
             StartsWith | EndsWith | ContainsText | Matches | MatchesFull => {
                 self.expect_text(&on, name)?;
                 system(System::Boolean)

@@ -14,7 +14,7 @@ use super::super::quantity::{Quantity, Unit};
 impl<'a> Run<'a> {
     pub fn convert(&self, function: Function, on: &Items<'a>) -> Found<'a> {
         use Function::*;
-        let Some(item) = self.only(on, "one item to convert")?.map(|item| self.simple(item)) else {
+        let Some(item) = self.value(on, "one item to convert")? else {
             return Ok(Items::None);
         };
         let (converted, is_question) = match function {
@@ -112,4 +112,40 @@ pub fn text<'a>(item: &Item<'a>) -> Option<Cow<'a, str>> {
         Item::Quantity(quantity) => quantity.to_string().into(),
         Item::Node(_) | Item::Type(_) => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fhir::fhirpath::tests::{all, none};
+
+    #[test]
+    fn values_are_converted_or_nothing() {
+        all(&[
+            ("'1'.toInteger() | '1.1'.toInteger() | true.toInteger()", "1"),
+            ("'-7'.toInteger()", "-7"),
+            ("'1.50'.toDecimal()", "1.50"),
+            ("'1e3'.toDecimal()", ""),
+            ("true.toDecimal()", "1"),
+            ("'Yes'.toBoolean() | 'n'.toBoolean()", "true, false"),
+            ("2.toBoolean()", ""),
+            ("1.0.toBoolean()", "true"),
+            ("1.0.toString()", "1.0"),
+            ("4 days.toString() & '|' & 1 'mg'.toString() & '|' & 1 day.toString()", "4 days|1 'mg'|1 day"),
+            ("'4 days'.toQuantity()", "4 days"),
+            ("'10.5 \\'mg\\''.toQuantity()", "10.5 'mg'"),
+            ("'4 wk'.toQuantity()", ""),
+            ("'4days'.toQuantity()", ""),
+            ("'2015-02-04T14:34'.toDateTime()", "2015-02-04T14:34"),
+            ("'2015-02-04T14:34'.toDate()", "2015-02-04"),
+            ("@2015.toDateTime()", "2015"),
+            ("'14:34:28.123'.toTime()", "14:34:28.123"),
+            ("'25:00'.toTime()", ""),
+            ("'2015-02-30'.convertsToDate()", "false"),
+            ("birthDate.toString()", "1980-05"),
+            ("active.convertsToInteger()", "true"),
+            ("name.first().convertsToString()", "false"),
+            ("{}.toInteger()", ""),
+        ]);
+        none(&[("name.toInteger()", "found 2 items")]);
+    }
 }

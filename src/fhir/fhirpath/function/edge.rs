@@ -12,7 +12,7 @@ use super::super::tree::Call;
 impl<'a> Run<'a> {
     pub fn edge(&self, call: &'a Call, on: &Items<'a>, frame: &Frame<'_, 'a>) -> Found<'a> {
         let name = call.function.name();
-        let Some(item) = self.only(on, "one value")?.map(|item| self.simple(item)) else { return Ok(Items::None) };
+        let Some(item) = self.value(on, "one value")? else { return Ok(Items::None) };
         match call.function {
             Function::Precision => {
                 let digits = match &item {
@@ -25,7 +25,7 @@ impl<'a> Run<'a> {
             }
             Function::Comparable => {
                 let other = self.arg(call, 0, frame)?;
-                match (&item, self.only(&other, "one quantity")?.map(|other| self.simple(other))) {
+                match (&item, self.value(&other, "one quantity")?) {
                     (_, None) => Ok(Items::None),
                     (Item::Quantity(one), Some(Item::Quantity(two))) => {
                         Ok(Items::One(Item::Boolean(one.is_comparable(&two))))
@@ -49,5 +49,31 @@ impl<'a> Run<'a> {
                 Ok(bound.into())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fhir::fhirpath::tests::{all, none};
+
+    #[test]
+    fn values_say_how_exact_they_are() {
+        all(&[
+            ("1.587.lowBoundary() | 1.587.highBoundary()", "1.58650000, 1.58750000"),
+            ("1.587.lowBoundary(2) | 1.587.highBoundary(2)", "1.58, 1.59"),
+            ("(-1.587).lowBoundary(2) | (-1.587).highBoundary(2)", "-1.59, -1.58"),
+            ("1.587.lowBoundary(-1) | 1.587.lowBoundary(40)", ""),
+            ("1.5 'cm'.lowBoundary(2)", "1.45 'cm'"),
+            ("@2014.lowBoundary(6) | @2014.highBoundary(6)", "2014-01, 2014-12"),
+            ("@2024-02.highBoundary()", "2024-02-29"),
+            ("@2014-01-01T08.highBoundary(17)", "2014-01-01T08:59:59.999-12:00"),
+            ("@2014-01-01T08:05+08:00.lowBoundary(17)", "2014-01-01T08:05:00.000+08:00"),
+            ("@T10:30.highBoundary(9)", "10:30:59.999"),
+            ("@2014.lowBoundary(5)", ""),
+            ("birthDate.highBoundary()", "1980-05-31"),
+            ("1.58700.precision() | @2014.precision() | @T10:30:00.000.precision()", "5, 4, 9"),
+            ("1 'cm'.comparable(1 '[in_i]') and 1 'cm'.comparable(1 's').not()", "true"),
+        ]);
+        none(&[("'a'.precision()", "is for numbers"), ("'a'.lowBoundary()", "is for numbers")]);
     }
 }

@@ -22,6 +22,10 @@ impl<'a> Run<'a> {
                 Some(url) => Ok(self.extensions(&on, &url)),
                 None => Ok(Items::None),
             },
+            Function::HasExtension => match self.text_arg(call, 0, frame)? {
+                Some(url) => Ok(Items::One(Item::Boolean(!self.extensions(&on, &url).is_empty()))),
+                None => Ok(Items::None),
+            },
             Function::HasValue => {
                 let has = matches!(on.as_slice(), [item] if item.as_node().is_none_or(Node::has_value));
                 Ok(Items::One(Item::Boolean(has)))
@@ -46,7 +50,7 @@ impl<'a> Run<'a> {
                 let (general, special) = if call.function == Function::Subsumes { (one, two) } else { (two, one) };
                 Ok(Items::One(Item::Boolean(self.subsumes(general, special)?)))
             }
-            // What a narrative may hold is checked where it is read (`fhir/xml`, the walk): here there is one to check.
+            // What a narrative may hold is the format of its type, and checked as such (`profile/primitive`).
             Function::HtmlChecks => Ok(on.iter().map(|_| Item::Boolean(true)).collect()),
             function => Err(Failure::Unknown(format!("`{}()` is not answered here", function.name()))),
         }

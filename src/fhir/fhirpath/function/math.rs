@@ -16,7 +16,7 @@ const WHOLE_POWER_MAX: i64 = 1024;
 impl<'a> Run<'a> {
     pub fn math(&self, call: &'a Call, on: &Items<'a>, frame: &Frame<'_, 'a>) -> Found<'a> {
         let name = call.function.name();
-        let Some(item) = self.only(on, "one number")?.map(|item| self.simple(item)) else { return Ok(Items::None) };
+        let Some(item) = self.value(on, "one number")? else { return Ok(Items::None) };
         if let (Function::Abs, Item::Quantity(quantity)) = (call.function, &item) {
             let absolute = Quantity::new(quantity.value.abs(), quantity.unit.clone());
             return Ok(Items::One(Item::Quantity(Box::new(absolute))));
@@ -39,12 +39,13 @@ impl<'a> Run<'a> {
                 let rounded = number.round_dp_with_strategy(digits.min(28), strategy);
                 Some(Item::Decimal(rounded))
             }
-            Function::Exp => number.checked_exp().map(Item::Decimal),
-            Function::Ln => number.checked_ln().map(Item::Decimal),
-            Function::Sqrt => number.sqrt().map(Item::Decimal),
+            // Worked out to all digits: the zeros at the end say nothing.
+            Function::Exp => number.checked_exp().map(|result| Item::Decimal(result.normalize())),
+            Function::Ln => number.checked_ln().map(|result| Item::Decimal(result.normalize())),
+            Function::Sqrt => number.sqrt().map(|result| Item::Decimal(result.normalize())),
             function => {
                 let other = self.arg(call, 0, frame)?;
-                let Some(other) = self.only(&other, "one argument")?.map(|item| self.simple(item)) else {
+                let Some(other) = self.value(&other, "one argument")? else {
                     return Ok(Items::None);
                 };
                 let Some(second) = other.number() else {
@@ -79,4 +80,41 @@ fn power(number: Decimal, exponent: Decimal) -> Option<Decimal> {
     }
     let result = number.to_f64()?.powf(exponent.to_f64()?);
     result.is_finite().then(|| Decimal::from_f64(result)).flatten().map(|result| result.round_dp(FLOATING_DIGITS))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fhir::fhirpath::tests::{all, none};
+
+    #[test]
+    fn numbers_stay_exact() {
+        all(&[
+            ("0.1 + 0.2", "0.3"),
+            ("1.50 + 1", "2.50"),
+            ("1 / 3 * 3 ~ 1", "true"),
+            ("7 div 2 | -7 div 2", "3, -3"),
+            ("7.5 mod 2", "1.5"),
+            ("1 / 0", ""),
+            ("1 div 0 | 1 mod 0", ""),
+            ("2147483647 + 1", ""),
+            ("1234567890987654321.0", "1234567890987654321.0"),
+            ("(-5.5).abs() | (-5).abs()", "5.5, 5"),
+            ("(-5.5 'mg').abs()", "5.5 'mg'"),
+            ("(-1.1).ceiling() | (-1.1).floor() | (-1.9).truncate()", "-1, -2"),
+            ("3.14159.round(3)", "3.142"),
+            ("2.5.round()", "3"),
+            ("81.sqrt()", "9"),
+            ("(-1).sqrt() | (-1).ln() | (-1).power(0.5) | 0.ln()", ""),
+            ("16.log(2) = 4", "true"),
+            ("1.log(1)", ""),
+            ("2.power(10) | 2.5.power(2)", "1024, 6.25"),
+            ("2.power(100000)", ""),
+            ("0.exp()", "1"),
+            ("1000000.exp()", ""),
+            ("79228162514264337593543950335.0 + 1 | 79228162514264337593543950335.0 * 2", ""),
+            ("79228162514264337593543950335.0 'm' = -79228162514264337593543950335.0 'cm'", ""),
+            ("{}.abs()", ""),
+        ]);
+        none(&[("'a'.abs()", "is for numbers"), ("1.round(-1)", "no negative"), ("1 + 'a'", "`+` can take")]);
+    }
 }

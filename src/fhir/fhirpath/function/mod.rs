@@ -13,7 +13,6 @@ mod time;
 use super::catalogue::Function;
 use super::evaluate::{Found, Frame, Run};
 use super::item::{Item, Items};
-use super::logic::Truth;
 use super::scope::Failure;
 use super::tree::{Call, Expr};
 
@@ -55,8 +54,8 @@ impl<'a> Run<'a> {
             Now | Today | TimeOfDay => self.moment(call.function),
             Type => Ok(on.iter().map(|item| self.type_info(item)).collect()),
             LowBoundary | HighBoundary | Precision | Comparable => self.edge(call, &on, frame),
-            Extension | HasValue | GetValue | Resolve | ElementDefinition | Slice | CheckModifiers | ConformsTo
-            | MemberOf | Subsumes | SubsumedBy | HtmlChecks => self.fhir(call, on, frame),
+            Extension | HasExtension | HasValue | GetValue | Resolve | ElementDefinition | Slice | CheckModifiers
+            | ConformsTo | MemberOf | Subsumes | SubsumedBy | HtmlChecks => self.fhir(call, on, frame),
         }
     }
 
@@ -97,7 +96,7 @@ impl<'a> Run<'a> {
             (Function::Iif, [criterion, then, otherwise @ ..]) => {
                 self.only(&on, "at most one item for `iif()`")?;
                 let inner = Frame { this: on.as_slice(), ..*frame };
-                match (self.criterion(criterion, &inner)?, otherwise) {
+                match (self.truth(criterion, &inner)?, otherwise) {
                     (Some(true), _) => self.items(then, &inner),
                     (_, [otherwise, ..]) => self.items(otherwise, &inner),
                     _ => Ok(Items::None),
@@ -106,11 +105,6 @@ impl<'a> Run<'a> {
             // What is traced is data of patients: it goes on, and nowhere else.
             _ => Ok(on),
         }
-    }
-
-    /// Of `iif()`: a boolean, not only something that counts as one.
-    fn criterion(&self, criterion: &'a Expr, frame: &Frame<'_, 'a>) -> Truth {
-        self.truth(criterion, frame)
     }
 
     fn repeat(&self, projection: &'a Expr, on: Items<'a>, frame: &Frame<'_, 'a>) -> Found<'a> {
@@ -165,7 +159,7 @@ impl<'a> Run<'a> {
         frame: &Frame<'_, 'a>,
     ) -> Result<Option<std::borrow::Cow<'a, str>>, Failure> {
         let items = self.arg(call, at, frame)?;
-        match self.only(&items, "one argument")?.map(|item| self.simple(item)) {
+        match self.value(&items, "one argument")? {
             None => Ok(None),
             Some(Item::Text(text)) => Ok(Some(text)),
             Some(_) => Err(Failure::Wrong(format!("`{}()` takes a text", call.function.name()))),

@@ -32,19 +32,16 @@ impl<'a> Run<'a> {
             return self.join(call, &on, frame);
         }
         let name = call.function.name();
-        let text = match self.only(&on, "one text")?.map(|item| self.simple(item)) {
-            None => {
-                // An argument that fails, fails for an empty input too.
-                return Ok(Items::None);
-            }
+        let text = match self.value(&on, "one text")? {
+            None => return Ok(Items::None),
             Some(Item::Text(text)) => text,
-            // A date or a number is written out: `effective.toString()` is common, and so is leaving it out.
             Some(Item::Node(_) | Item::Type(_) | Item::Quantity(_)) => {
                 return Err(Failure::Wrong(format!("`{name}()` is for texts")));
             }
             Some(item) if self.scope.is_strict => {
                 return Err(Failure::Wrong(format!("`{name}()` is for texts, not for {}", article(&item))));
             }
+            // A date or a number is taken as it is written: profiles leave out `toString()`.
             Some(item) => convert::text(&item).unwrap_or_default(),
         };
         self.pay(text.len() / 64)?;
@@ -151,8 +148,10 @@ impl<'a> Run<'a> {
         if regex.as_str().is_empty() {
             return self.made(text.to_string());
         }
-        let room = regex.find_iter(text).count().saturating_mul(to.len() + text.len());
-        self.pay_text(room.min(to.len().saturating_mul(text.len() + 1)).saturating_add(text.len()))?;
+        // What is put in for each match, and the matches themselves as often as `$0` says them again.
+        let (matches, said_again) = (regex.find_iter(text).count(), to.matches('$').count());
+        let room = matches.saturating_mul(to.len()).saturating_add(said_again.saturating_mul(text.len()));
+        self.pay_text(room.saturating_add(text.len()))?;
         Ok(Items::One(Item::text(regex.replace_all(text, &*to).into_owned())))
     }
 }
@@ -209,4 +208,76 @@ fn quoted(text: &str) -> String {
         out.push(letter);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fhir::fhirpath::tests::{all, none};
+
+    #[test]
+    fn texts_are_counted_in_characters() {
+        all(&[
+            ("'añb'.length()", "3"),
+            ("'añb'.indexOf('b')", "2"),
+            ("'añbñ'.lastIndexOf('ñ')", "3"),
+            ("'añb'.indexOf('x')", "-1"),
+            ("'añb'.substring(1)", "ñb"),
+            ("'añb'.substring(1, 1)", "ñ"),
+            ("'añb'.substring(1, 9)", "ñb"),
+            ("'añb'.substring(3)", ""),
+            ("'añb'.substring(-1)", ""),
+            ("'añb'.toChars()", "a, ñ, b"),
+            ("'Straße'.upper()", "STRASSE"),
+            ("' a '.trim().length()", "1"),
+            ("'a,,b'.split(',').count()", "3"),
+            ("name.given.join('-')", "Ana-Maria-Nina"),
+            ("{}.join('-')", ""),
+            ("'abc'.replace('b', '') & 'abc'.replace('', '.')", "ac.a.b.c."),
+            ("'12345'.startsWith('12') and '12345'.endsWith('45') and '12345'.contains('3')", "true"),
+            ("'12345'.contains({})", ""),
+            ("birthDate.length()", "7"),
+            ("name[1].family.length() | name[1].family.abs() | name[1].family + 'a' | -name[1].family", ""),
+        ]);
+        none(&[
+            ("name.first().length()", "is for texts"),
+            ("name.given.length()", "found 3 items"),
+            ("'a'.startsWith(1)", "takes a text"),
+        ]);
+    }
+
+    #[test]
+    fn regular_expressions_search_in_all_lines() {
+        all(&[
+            ("'FHIR'.matches('HI')", "true"),
+            ("'FHIR'.matches('^HI$')", "false"),
+            ("'FHIR'.matchesFull('FHI')", "false"),
+            ("'FHIR'.matchesFull('FHI|.*R')", "true"),
+            ("'A\\nB'.matches('A.B')", "true"),
+            ("'a1b2'.replaceMatches('[0-9]', '-')", "a-b-"),
+            ("'12/25'.replaceMatches('([0-9]+)/([0-9]+)', '$2.$1')", "25.12"),
+            ("'abc'.replaceMatches('', 'x')", "abc"),
+            ("'b'.matches('[' & 'a-c' & ']')", "true"),
+            ("'b'.matches({})", ""),
+        ]);
+        none(&[("'b'.matches('[' & 'a')", "a regular expression")]);
+    }
+
+    #[test]
+    fn texts_are_written_for_other_places_and_read_back() {
+        let plain = "a<b>&\"?ñ";
+        for (function, back, form) in [
+            ("encode", "decode", "base64"),
+            ("encode", "decode", "urlbase64"),
+            ("encode", "decode", "hex"),
+            ("escape", "unescape", "html"),
+            ("escape", "unescape", "json"),
+        ] {
+            all(&[(&format!("'{plain}'.{function}('{form}').{back}('{form}')"), plain)]);
+        }
+        all(&[
+            ("'a<'.escape('html')", "a&lt;"),
+            ("'&amp;lt;'.unescape('html')", "&lt;"),
+            ("'zz'.decode('hex') | 'é'.decode('base64') | 'a'.encode('rot13')", ""),
+        ]);
+    }
 }

@@ -3,8 +3,9 @@
 //! Two of different precision may be neither equal nor unequal, and so may two of which one alone says its offset:
 //! a comparison then has no answer, which is `None` here and empty in an expression.
 
+mod written;
+
 use std::cmp::Ordering;
-use std::fmt;
 
 use jiff::civil::DateTime;
 use jiff::{Span, Timestamp, ToSpan};
@@ -67,63 +68,6 @@ impl Moment {
     /// A date is a dateTime that says no time.
     pub fn date_time(self) -> Moment {
         Moment { form: Form::DateTime, ..self }
-    }
-
-    /// `2015-02`, `2015-02T`, `2015-02-04T14:34:28.123+10:00`, and of a time `14:34`.
-    pub fn parse(text: &str, form: Form) -> Option<Moment> {
-        if !text.is_ascii() || text.len() > 40 {
-            return None;
-        }
-        let (date, clock) = match form {
-            Form::Time => (None, Some(text)),
-            Form::Date => (Some(text), None),
-            Form::DateTime => match text.split_once('T') {
-                Some((date, clock)) => (Some(date), Some(clock)),
-                None => (Some(text), None),
-            },
-        };
-        let (mut precision, mut parts) = (Precision::Year, [1970, 1, 1]);
-        if let Some(date) = date {
-            for (at, part) in date.split('-').enumerate() {
-                *parts.get_mut(at)? = digits(part, if at == 0 { 4 } else { 2 })?;
-                precision = [Precision::Year, Precision::Month, Precision::Day][at];
-            }
-        }
-        let date = jiff::civil::Date::new(parts[0], parts[1] as i8, parts[2] as i8).ok()?;
-        let (mut hms, mut nanos, mut offset_minutes) = ([0; 3], 0, None);
-        if let Some(clock) = clock.filter(|clock| !clock.is_empty()) {
-            if form == Form::DateTime && precision != Precision::Day {
-                return None;
-            }
-            let zone = clock.find(['Z', '+', '-']).unwrap_or(clock.len());
-            let (clock, zone) = clock.split_at(zone);
-            if form == Form::Time && !zone.is_empty() {
-                return None;
-            }
-            offset_minutes = offset(zone)?;
-            let (clock, fraction) = match clock.split_once('.') {
-                Some((clock, fraction)) => (clock, Some(fraction)),
-                None => (clock, None),
-            };
-            for (at, part) in clock.split(':').enumerate() {
-                *hms.get_mut(at)? = digits(part, 2)?;
-                precision = [Precision::Hour, Precision::Minute, Precision::Second][at];
-            }
-            if let Some(fraction) = fraction {
-                if precision != Precision::Second {
-                    return None;
-                }
-                nanos = fraction_nanos(fraction)?;
-                precision = Precision::Fraction(fraction.len() as u8);
-            }
-        } else if form == Form::Time {
-            return None;
-        }
-        // A leap second is a second.
-        let second = hms[2].min(59);
-        let valid = hms[2] <= 60;
-        let time = jiff::civil::Time::new(hms[0] as i8, hms[1] as i8, second as i8, nanos).ok().filter(|_| valid)?;
-        Some(Moment { form, precision, local: date.to_datetime(time), offset_minutes })
     }
 
     /// `None`: neither is known to be first.
@@ -271,31 +215,24 @@ impl Moment {
         let zone = if last { WEST_MINUTES } else { EAST_MINUTES };
         let says_clock = self.form == Form::DateTime && precision >= Precision::Hour;
         let offset_minutes = self.offset_minutes.or(says_clock.then_some(zone)).filter(|_| says_clock);
-        let kept = local.precise(precision)?;
-        Some(Moment { form: self.form, precision, local: kept, offset_minutes })
+        Some(Moment { form: self.form, precision, local: cut(local, precision)?, offset_minutes })
     }
 }
 
-trait Precise: Sized {
-    fn precise(self, precision: Precision) -> Option<Self>;
-}
-
-impl Precise for DateTime {
-    /// Without what is finer.
-    fn precise(self, precision: Precision) -> Option<DateTime> {
-        let keep = |least: Precision, part: i8, otherwise: i8| if precision >= least { part } else { otherwise };
-        let millis = matches!(precision, Precision::Fraction(_)).then_some(self.millisecond()).unwrap_or(0);
-        DateTime::new(
-            self.year(),
-            keep(Precision::Month, self.month(), 1),
-            keep(Precision::Day, self.day(), 1),
-            keep(Precision::Hour, self.hour(), 0),
-            keep(Precision::Minute, self.minute(), 0),
-            keep(Precision::Second, self.second(), 0),
-            i32::from(millis) * 1_000_000,
-        )
-        .ok()
-    }
+/// Without what is finer.
+fn cut(local: DateTime, precision: Precision) -> Option<DateTime> {
+    let keep = |least: Precision, part: i8, otherwise: i8| if precision >= least { part } else { otherwise };
+    let millis = if matches!(precision, Precision::Fraction(_)) { local.millisecond() } else { 0 };
+    DateTime::new(
+        local.year(),
+        keep(Precision::Month, local.month(), 1),
+        keep(Precision::Day, local.day(), 1),
+        keep(Precision::Hour, local.hour(), 0),
+        keep(Precision::Minute, local.minute(), 0),
+        keep(Precision::Second, local.second(), 0),
+        i32::from(millis) * 1_000_000,
+    )
+    .ok()
 }
 
 impl Precision {
@@ -324,66 +261,4 @@ impl Calendar {
             Calendar::Second | Calendar::Millisecond => Precision::Second,
         }
     }
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (at, precision) = (self.local, self.precision);
-        if self.form != Form::Time {
-            write!(out, "{:04}", at.year())?;
-            if precision >= Precision::Month {
-                write!(out, "-{:02}", at.month())?;
-            }
-            if precision >= Precision::Day {
-                write!(out, "-{:02}", at.day())?;
-            }
-            if precision >= Precision::Hour {
-                out.write_str("T")?;
-            }
-        }
-        if precision >= Precision::Hour {
-            write!(out, "{:02}", at.hour())?;
-        }
-        if precision >= Precision::Minute {
-            write!(out, ":{:02}", at.minute())?;
-        }
-        if precision >= Precision::Second {
-            write!(out, ":{:02}", at.second())?;
-        }
-        if let Precision::Fraction(digits) = precision {
-            let nanos = format!("{:09}", at.subsec_nanosecond());
-            write!(out, ".{}", nanos.get(..usize::from(digits)).unwrap_or(&nanos))?;
-        }
-        match self.offset_minutes.filter(|_| precision >= Precision::Hour) {
-            Some(0) => out.write_str("Z"),
-            Some(minutes) => {
-                let sign = if minutes < 0 { '-' } else { '+' };
-                write!(out, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-fn digits(part: &str, count: usize) -> Option<i16> {
-    (part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse().ok())?
-}
-
-fn fraction_nanos(fraction: &str) -> Option<i32> {
-    let fits = !fraction.is_empty() && fraction.len() <= 9 && fraction.bytes().all(|byte| byte.is_ascii_digit());
-    fits.then(|| format!("{fraction:0<9}").parse().ok())?
-}
-
-/// `Z`, `+10:00`, or nothing at all.
-fn offset(zone: &str) -> Option<Option<i16>> {
-    if zone.is_empty() {
-        return Some(None);
-    }
-    if zone == "Z" {
-        return Some(Some(0));
-    }
-    let (hours, minutes) = zone[1..].split_once(':')?;
-    let (hours, minutes) = (digits(hours, 2)?, digits(minutes, 2)?);
-    let total = (hours <= 14 && minutes < 60).then_some(hours * 60 + minutes)?;
-    Some(Some(if zone.starts_with('-') { -total } else { total }))
 }
