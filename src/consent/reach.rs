@@ -17,6 +17,7 @@ pub struct Reach {
     masked: Vec<String>,
     granted: Option<Granted>,
     quiet: Arc<Vec<Quiet>>,
+    sorts: Arc<Vec<(String, String)>>,
 }
 
 /// What is permitted to one asker of everybody whose conditions others share, as rows of the store say it: who has
@@ -43,8 +44,8 @@ impl Reach {
     /// says that there were more people than could be asked.
     pub fn of(partner: &str, people: Vec<(String, Condition)>, withheld: bool) -> Reach {
         let people = people.into_iter().filter(|(_, condition)| *condition != Condition::Never).collect();
-        let (masked, granted, quiet) = Default::default();
-        Reach { partner: partner.to_string(), people, withheld, masked, granted, quiet }
+        let (masked, granted, quiet, sorts) = Default::default();
+        Reach { partner: partner.to_string(), people, withheld, masked, granted, quiet, sorts }
     }
 
     /// The same, over these people.
@@ -80,6 +81,17 @@ impl Reach {
     #[must_use]
     pub fn quiet(self, quiet: Arc<Vec<Quiet>>) -> Reach {
         Reach { quiet, ..self }
+    }
+
+    /// The same, for a reader of these sorts, by type: of all other types it is one whom no minimum binds.
+    #[must_use]
+    pub fn of_sorts(self, sorts: Arc<Vec<(String, String)>>) -> Reach {
+        Reach { sorts, ..self }
+    }
+
+    /// The sorts that the reader is of, by type, where it is not shown the whole.
+    pub fn sorts(&self) -> &[(String, String)] {
+        &self.sorts
     }
 
     /// All that is not found, by the parameters that do not find it.

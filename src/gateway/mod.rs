@@ -54,6 +54,7 @@ mod submit;
 mod targets;
 mod transition;
 mod verify;
+mod views;
 mod what_if;
 mod worklist;
 

@@ -37,6 +37,8 @@ pub struct Planned {
     pub broken: Vec<Issue>,
     /// Whether its labels are others than before.
     pub relabelled: bool,
+    /// The sorts of readers, and whether it differs for each from what was there.
+    pub views: Vec<(String, bool)>,
 }
 
 impl Planned {
@@ -56,6 +58,7 @@ impl Planned {
             notes: Vec::new(),
             broken: Vec::new(),
             relabelled: false,
+            views: Vec::new(),
         }
     }
 
@@ -80,6 +83,7 @@ impl Planned {
             notes: Vec::new(),
             broken: Vec::new(),
             relabelled: false,
+            views: Vec::new(),
         }
     }
 }

@@ -22,7 +22,8 @@ pub async fn own(ctx: &Context, partner: &str) -> Result<Reach, Fault> {
 
 /// The same for who searches: what copies do not have is not found by either.
 async fn own_alone(ctx: &Context, asking: &Asking) -> Result<Reach, Fault> {
-    Ok(own(ctx, &asking.partner).await?.quiet(quiet::of(ctx, asking).await?))
+    let found = quiet::of(ctx, asking).await?;
+    Ok(own(ctx, &asking.partner).await?.quiet(found.quiet).of_sorts(found.sorts))
 }
 
 /// What the asker may see of some types, of one person or of everybody.

@@ -24,7 +24,7 @@ use super::link::link;
 use super::plan::{Planned, judge, plan};
 use super::record::{self, Request};
 use super::referral::{self, Desk};
-use super::{Context, Error, No, emergency, handover, person, place, worklist};
+use super::{Context, Error, No, emergency, handover, person, place, views, worklist};
 
 /// One thing to be done.
 #[derive(Debug)]
@@ -177,6 +177,11 @@ async fn once(
     label(ctx, caller, &mut planned).await?;
     planned.iter_mut().for_each(|one| one.notes.extend(conditions.warning()));
     let checked = check(ctx, caller, request, interaction, &mut planned).await?;
+    for (one, valid) in planned.iter_mut().zip(&checked) {
+        if let Some(valid) = valid {
+            one.views = views::of(ctx, one, valid.resource()).await?;
+        }
+    }
 
     let partners = ctx.partners().await?;
     let desk = Desk { ctx, partners: &partners };
@@ -244,7 +249,7 @@ async fn put(
     let ctx = desk.ctx;
     let Some(valid) = valid else { return delete_one(ctx, tx, one, record).await };
     let place = place::of(ctx, valid.resource(), one.bucket, &one.origin);
-    let written = store(tx, one, &valid, &place, record).await?;
+    let written = store(tx, one, &valid, place, record).await?;
     match one.kind.as_str() {
         "Consent" => {
             worklist::file(ctx, tx, desk.partners, (one.bucket, &one.origin), valid.resource()).await?;
@@ -279,10 +284,11 @@ async fn put_task(
     let valid = if task == *valid.resource() {
         valid
     } else {
+        one.views.clear();
         desk.ctx.profiles.check(task, &Against::default()).map_err(|found| Error::No(No::Invalid, found.0))?
     };
     let place = place::of(desk.ctx, valid.resource(), one.bucket, &one.origin);
-    let written = store(tx, one, &valid, &place, record).await?;
+    let written = store(tx, one, &valid, place, record).await?;
     handover::note(desk.ctx, tx, caller.partner(), one, valid.resource()).await?;
     if let Some(outlook) = &outlook {
         let push = one.roles.requester || !one.roles.target;
@@ -295,11 +301,12 @@ async fn store(
     tx: &mut Tx,
     one: &mut Planned,
     valid: &Valid,
-    place: &Place,
+    place: Place,
     record: &mut Record,
 ) -> Result<Written, Error> {
     let resource = valid.resource();
-    if !tx.put(valid, place, one.current.as_ref().map(|current| current.version)).await? {
+    let place = Place { views: std::mem::take(&mut one.views), ..place };
+    if !tx.put(valid, &place, one.current.as_ref().map(|current| current.version)).await? {
         return Err(lost_race(&one.kind, &one.id));
     }
     record.released.push(Disclosure {

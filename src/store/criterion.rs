@@ -11,7 +11,7 @@ use crate::consent::{Quiet, Reach};
 use crate::fhir::search::{Criterion, Filter, ParamKind, Test};
 
 use super::sql::Sql;
-use super::{reach, value};
+use super::{reach, value, view};
 
 /// What the conditions of one search share.
 #[derive(Clone, Copy)]
@@ -167,7 +167,7 @@ fn passes_filter(sql: Sql, kind: Option<&str>, filter: &Filter, asked: Asked) ->
     match (first, kind) {
         (Test::Id(_) | Test::Updated(..), _) => sql.any(&filter.tests, |sql, test| match test {
             Test::Id(id) => sql.push("r.id = ").bind(id.as_str()),
-            Test::Updated(prefix, interval) => value::updated(sql, *prefix, interval),
+            Test::Updated(prefix, interval) => view::updated(sql, *prefix, interval, asked.within),
             _ => sql.push("1 = 0"),
         }),
         (first, Some(kind)) if !asked.is_narrow && is_narrow_filter(filter) => {

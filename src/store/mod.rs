@@ -29,6 +29,7 @@ mod sql;
 mod sqlite;
 mod statement;
 mod value;
+mod view;
 mod walk;
 mod work;
 
