@@ -19,7 +19,8 @@ use super::{Context, Error, believe, grants, person, place};
 /// What the database said.
 pub async fn note(ctx: &Context, tx: &mut Tx, owner: &str, one: &Planned, task: &Resource) -> Result<(), Error> {
     if !one.roles.target || one.roles.requester {
-        return Ok(());
+        // Whoever else writes the Task hands nothing over, and may take it back.
+        return keep_only(ctx, tx, one, task).await;
     }
     let source = task.key();
     let people: BTreeSet<String> = person::patients(task).into_iter().collect();
@@ -57,6 +58,31 @@ pub async fn note(ctx: &Context, tx: &mut Tx, owner: &str, one: &Planned, task: 
         if had_some || handed.iter().any(|(of, _)| of == patient) {
             tx.move_epoch(bucket, patient).await?;
             grants::renew_all(ctx, tx, patient).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes back what was handed over by a Task that says so no longer: it was recorded in error, or the output is gone
+/// from it.
+async fn keep_only(ctx: &Context, tx: &mut Tx, one: &Planned, task: &Resource) -> Result<(), Error> {
+    let void = task.root().text("status") == Some("entered-in-error");
+    let named = if void { BTreeSet::new() } else { outputs(task) };
+    let keys = named.into_iter().map(|(kind, id)| format!("{kind}/{id}")).collect();
+    take_back(ctx, tx, one, &keys).await
+}
+
+/// Takes back what was handed over by a Task, but for these: all of it, where the Task is deleted.
+///
+/// # Errors
+/// What the database said.
+pub async fn take_back(ctx: &Context, tx: &mut Tx, one: &Planned, kept: &BTreeSet<String>) -> Result<(), Error> {
+    let Some(before) = one.current.as_ref().and_then(|current| current.as_resource()) else { return Ok(()) };
+    for patient in person::patients(before) {
+        let bucket = tx.bucket_of("Patient", &patient).await?.unwrap_or(one.bucket);
+        if tx.take_back(bucket, &patient, &before.key(), kept).await? > 0 {
+            tx.move_epoch(bucket, &patient).await?;
+            grants::renew_all(ctx, tx, &patient).await?;
         }
     }
     Ok(())

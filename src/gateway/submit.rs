@@ -268,7 +268,10 @@ async fn put_task(
     valid: Option<Valid>,
     record: &mut Record,
 ) -> Result<Written, Error> {
-    let Some(valid) = valid else { return delete_one(desk.ctx, tx, one, record).await };
+    let Some(valid) = valid else {
+        handover::take_back(desk.ctx, tx, one, &BTreeSet::new()).await?;
+        return delete_one(desk.ctx, tx, one, record).await;
+    };
     let filed = tx.referral(one.bucket, &one.id).await?;
     let purposes = filed.as_ref().map_or_else(|| caller.purposes().to_vec(), |filed| filed.purposes.clone());
     let mut task = valid.resource().clone();

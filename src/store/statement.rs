@@ -3,6 +3,8 @@
 //! A statement comes back among a person's grounds as a row of the kind `~verified`, `~handed` or `~revised`: no
 //! resource has such a name. Who writes one moves the person's epoch in the same transaction.
 
+use std::collections::BTreeSet;
+
 use crate::fhir::Instant;
 
 use super::resource::home_of;
@@ -69,6 +71,20 @@ impl Tx {
         let sql = Sql::new("DELETE FROM statement WHERE bucket = ").bind(bucket).push(" AND patient = ").bind(patient);
         let sql = sql.push(" AND what = ").bind(HANDED).push(" AND holder = ").bind(holder);
         self.inner.execute(sql.push(" AND source = ").bind(source)).await
+    }
+
+    /// Takes back what anybody handed over by a Task, but for these; how many statements that were.
+    pub async fn take_back(
+        &mut self,
+        bucket: i64,
+        patient: &str,
+        source: &str,
+        kept: &BTreeSet<String>,
+    ) -> Result<u64, Fault> {
+        let sql = Sql::new("DELETE FROM statement WHERE bucket = ").bind(bucket).push(" AND patient = ").bind(patient);
+        let sql = sql.push(" AND what = ").bind(HANDED).push(" AND source = ").bind(source);
+        let kept = kept.iter().map(String::as_str).chain([""]);
+        self.inner.execute(sql.push(" AND about NOT IN (").bind_list(kept).push(")")).await
     }
 }
 
