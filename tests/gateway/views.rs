@@ -207,3 +207,55 @@ async fn time_does_not_tell_of_what_a_purpose_does_not_need(on: On) {
         gw.advance_secs(60);
     }
 }
+
+on_both!(whether_a_correction_is_taken_does_not_tell_what_is_hidden);
+async fn whether_a_correction_is_taken_does_not_tell_what_is_hidden(on: On) {
+    let walk = walk(on, can_correct).await;
+    let (clinic, county) = (&walk.clinic, &walk.county);
+    // Two that look alike but for what is hidden in them.
+    let secret = |code: &str| json!({"text": code, "extension": labelled(CONFIDENTIALITY, "R")});
+    let mut changes = Vec::new();
+    for hidden in [
+        json!({"note": [secret("x")]}),
+        json!({"outcomeCode": [secret("x")]}),
+        json!({"note": [{"text": "seen"}, secret("x")]}),
+        json!({"category": [{"text": "seen", "coding": [{"code": "y", "extension": labelled(CONFIDENTIALITY, "R")}]}]}),
+    ] {
+        let mut made = goal(&walk.subject, "a home", "one");
+        made.as_object_mut().unwrap().remove("note");
+        made["addresses"] = json!([{"reference": "Condition/none"}]);
+        for (name, value) in hidden.as_object().unwrap() {
+            made[name] = value.clone();
+        }
+        let path = format!("/fhir/{}", key(&clinic.creates(&made).await));
+        let mut answers = Vec::new();
+        for change in [
+            json!({"note": [{"text": "mine"}]}),
+            json!({"outcomeCode": [{"text": "mine"}]}),
+            json!({"category": [{"text": "mine"}]}),
+            json!({"addresses": null}),
+            json!({"description": {"text": "a flat"}}),
+        ] {
+            let view = county.get(&path).await.is(200).body;
+            assert!(view.to_string().contains("REDACTED"));
+            let mut sent = view.clone();
+            for (name, value) in change.as_object().unwrap() {
+                match value {
+                    Value::Null => drop(sent.as_object_mut().unwrap().remove(name)),
+                    value if view.get(name).is_none_or(|seen| seen != value) && !view[name].is_array() => {
+                        sent[name] = value.clone();
+                    }
+                    _ => {}
+                }
+            }
+            let changed = sent != view;
+            answers.push((changed, county.put(&path, &sent).await.status));
+        }
+        changes.push(answers);
+    }
+    let refused = |at: usize| changes.iter().map(|all| all[at]).filter(|(changed, _)| *changed).collect::<Vec<_>>();
+    for at in 0..4 {
+        assert!(!refused(at).is_empty() && refused(at).iter().all(|(_, status)| *status == 422), "{at}: {changes:?}");
+    }
+    assert!(refused(4).iter().all(|(_, status)| *status == 200), "{changes:?}");
+}
