@@ -34,6 +34,14 @@ impl Asking {
         let (roles, emergency) = (Vec::new(), None);
         Asking { partner: partner.to_string(), purposes: purposes.to_vec(), action, roles, emergency }
     }
+
+    /// The same for each of several purposes by itself; nothing for one, or for an emergency, which has its own.
+    pub fn each_purpose(&self) -> Vec<Asking> {
+        if self.purposes.len() < 2 || self.emergency.is_some() {
+            return Vec::new();
+        }
+        self.purposes.iter().map(|purpose| Asking { purposes: vec![purpose.clone()], ..self.clone() }).collect()
+    }
 }
 
 /// Types that every authenticated caller reads (rules.md 2).

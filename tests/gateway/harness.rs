@@ -262,6 +262,11 @@ pub struct Answer {
 }
 
 impl Actor {
+    /// The same, with a token of its own.
+    pub fn with_token(&self, token: &str) -> Actor {
+        Actor { token: Some(token.to_string()), ..self.clone() }
+    }
+
     /// `http://127.0.0.1:…`, as it addresses the gateway.
     pub fn base(&self) -> &str {
         &self.base
