@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::fhir::{Element, Resource};
-use crate::store::{HANDED, REVISED, Statement, Tx};
+use crate::store::{AUTHORED, HANDED, REVISED, Statement, Tx};
 
 use super::enroll::OPERATOR;
 use super::plan::Planned;
@@ -110,6 +110,71 @@ pub async fn revise(ctx: &Context, tx: &mut Tx, origin: &str, provenance: &Resou
         }
     }
     Ok(())
+}
+
+/// Notes whom a Provenance names as authors, with the people whose resources it is about: one that names none of them
+/// itself is not among their grounds. Whose word counts is settled here: the writer's of the resource, the Patient's
+/// origin's and the operator's.
+///
+/// # Errors
+/// What the database said.
+pub async fn author(ctx: &Context, tx: &mut Tx, one: &Planned, provenance: Option<&Resource>) -> Result<(), Error> {
+    let source = format!("Provenance/{}", one.id);
+    if let Some(before) = one.current.as_ref().and_then(|current| current.as_resource()) {
+        for (bucket, patient, _) in authored(tx, &one.origin, before).await? {
+            tx.unauthor(bucket, &patient, &source).await?;
+        }
+    }
+    let Some(provenance) = provenance else { return Ok(()) };
+    let authors = authors(provenance);
+    for (bucket, patient, about) in authored(tx, &one.origin, provenance).await? {
+        for author in &authors {
+            let said = Statement {
+                bucket,
+                patient: patient.clone(),
+                what: AUTHORED,
+                about: about.clone(),
+                holder: one.origin.clone(),
+                recipient: author.clone(),
+                source: source.clone(),
+                at: ctx.now(),
+            };
+            tx.state(&said).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The people of the resources that a Provenance is about, with their buckets, where its origin's word counts.
+pub async fn authored(
+    tx: &mut Tx,
+    origin: &str,
+    provenance: &Resource,
+) -> Result<BTreeSet<(i64, String, String)>, Error> {
+    let mut found = BTreeSet::new();
+    if authors(provenance).is_empty() {
+        return Ok(found);
+    }
+    for target in provenance.root().references("target") {
+        let Some((kind, id)) = target.local().filter(|(kind, _)| *kind != "Patient") else { continue };
+        let Some(stored) = tx.current(kind, id).await? else { continue };
+        for patient in stored.as_resource().map(person::patients).unwrap_or_default() {
+            let record = tx.current("Patient", &patient).await?;
+            let is_patients = record.is_some_and(|record| record.origin == origin);
+            if is_patients || stored.origin == origin || origin == OPERATOR {
+                let bucket = tx.bucket_of("Patient", &patient).await?.unwrap_or(stored.bucket);
+                found.insert((bucket, patient, format!("{kind}/{id}")));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn authors(provenance: &Resource) -> BTreeSet<String> {
+    let is_author =
+        |agent: &Element| agent.concepts("type").iter().any(|coding| matches!(coding.code, "author" | "AUT"));
+    let agents = provenance.root().each("agent").filter(is_author).collect::<Vec<Element>>();
+    agents.into_iter().filter_map(|agent| agent.reference("who")).map(|who| who.key()).collect()
 }
 
 /// Whom the Consents are about that a Provenance says to be revisions, with their buckets.

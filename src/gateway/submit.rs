@@ -215,7 +215,9 @@ async fn once(
         checked.into_iter().enumerate().partition(|(at, _)| planned[*at].kind == "Task");
     // Deletions first (FHIR R4 http.html#trules).
     let (deletions, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, valid)| valid.is_none());
-    for (at, valid) in deletions.into_iter().chain(others) {
+    // What is about other resources of the same Bundle, after them.
+    let (about, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|(at, _)| planned[*at].kind == "Provenance");
+    for (at, valid) in deletions.into_iter().chain(others).chain(about) {
         written[at] = Some(put(&desk, &mut tx, &mut planned[at], valid, &mut record).await?);
     }
     for (at, valid) in tasks {
@@ -247,14 +249,22 @@ async fn put(
     record: &mut Record,
 ) -> Result<Written, Error> {
     let ctx = desk.ctx;
-    let Some(valid) = valid else { return delete_one(ctx, tx, one, record).await };
+    let Some(valid) = valid else {
+        if one.kind == "Provenance" {
+            handover::author(ctx, tx, one, None).await?;
+        }
+        return delete_one(ctx, tx, one, record).await;
+    };
     let place = place::of(ctx, valid.resource(), one.bucket, &one.origin);
     let written = store(tx, one, &valid, place, record).await?;
     match one.kind.as_str() {
         "Consent" => {
             worklist::file(ctx, tx, desk.partners, (one.bucket, &one.origin), valid.resource()).await?;
         }
-        "Provenance" => handover::revise(ctx, tx, &one.origin, valid.resource()).await?,
+        "Provenance" => {
+            handover::revise(ctx, tx, &one.origin, valid.resource()).await?;
+            handover::author(ctx, tx, one, Some(valid.resource())).await?;
+        }
         _ => {}
     }
     Ok(written)
@@ -376,8 +386,10 @@ async fn people(tx: &mut Tx, of: impl Iterator<Item = &Planned>) -> Result<BTree
             found.insert((home, patient));
         }
         // One that is about Consents alone turns decisions about those Consents' people.
-        for resource in one.resource.iter().filter(|resource| resource.kind() == "Provenance") {
+        for resource in before.iter().chain(&one.resource).filter(|resource| resource.kind() == "Provenance") {
             found.extend(handover::revised_people(tx, &one.origin, resource).await?);
+            let authored = handover::authored(tx, &one.origin, resource).await?;
+            found.extend(authored.into_iter().map(|(bucket, patient, _)| (bucket, patient)));
         }
     }
     Ok(found)

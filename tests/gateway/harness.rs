@@ -167,7 +167,13 @@ impl TestGateway {
         enroll::partner(&self.ctx, &partner).await.unwrap();
         self.client(&format!("{id}-system"), id, "system/*.cruds").await;
         self.client(&format!("{id}-compliance"), id, "system/AuditEvent.rs").await;
-        let user = User { id: format!("{id}-worker"), partner: id.into(), role: Role::AgencyStaff, btg: false };
+        let user = User {
+            id: format!("{id}-worker"),
+            partner: id.into(),
+            role: Role::AgencyStaff,
+            btg: false,
+            practitioner: None,
+        };
         enroll::user(&self.ctx, &user).await.unwrap();
     }
 
@@ -181,6 +187,7 @@ impl TestGateway {
             jwks_url: None,
             revoked: false,
             btg: false,
+            practitioner: None,
         };
         enroll::client(&self.ctx, &client).await.unwrap();
     }

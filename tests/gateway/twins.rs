@@ -167,6 +167,7 @@ async fn people_who_permit_no_purpose_in_common_are_not_counted(on: On) {
         jwks_url: None,
         revoked: false,
         btg: false,
+        practitioner: None,
     };
     handoff::gateway::enroll::client(&gw.ctx, &client).await.unwrap();
     let asked = ["COC", "HPAYMT"].map(str::to_string);
