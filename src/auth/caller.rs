@@ -30,6 +30,7 @@ pub struct Caller {
     scopes: Scopes,
     purposes: Vec<String>,
     roles: Vec<String>,
+    practitioner: Option<String>,
     emergency: Option<Emergency>,
 }
 
@@ -43,6 +44,7 @@ impl Caller {
             scopes: Scopes::read(&claims.scope).ok()?,
             purposes: claims.purpose.clone(),
             roles: Vec::new(),
+            practitioner: None,
             emergency: None,
         })
     }
@@ -61,6 +63,7 @@ impl Caller {
             scopes: Scopes::read("system/*.cruds").unwrap_or_default(),
             purposes: vec!["COC".to_string()],
             roles: vec![OPERATOR.to_string()],
+            practitioner: None,
             emergency: None,
         }
     }
@@ -75,6 +78,12 @@ impl Caller {
     #[must_use]
     pub fn with_roles(self, roles: Vec<String>) -> Caller {
         Caller { roles, ..self }
+    }
+
+    /// The same caller as the one of its partner's staff that is registered for it: `Practitioner/x`.
+    #[must_use]
+    pub fn with_practitioner(self, practitioner: Option<String>) -> Caller {
+        Caller { practitioner, ..self }
     }
 
     /// The same caller under a declaration of an emergency, and for that purpose alone. Whether it may declare one, for
@@ -100,6 +109,10 @@ impl Caller {
 
     pub fn purposes(&self) -> &[String] {
         &self.purposes
+    }
+
+    pub fn practitioner(&self) -> Option<&str> {
+        self.practitioner.as_deref()
     }
 
     pub fn roles(&self) -> &[String] {

@@ -96,11 +96,16 @@ async fn fill(ctx: &Context) -> Result<People, String> {
             jwks_url: None,
             revoked: false,
             btg: false,
+            practitioner: None,
         };
         enroll::client(ctx, &client).await?;
     }
     for (id, partner, role, _) in USERS {
-        enroll::user(ctx, &User { id: id.to_string(), partner: partner.to_string(), role, btg: false }).await?;
+        enroll::user(
+            ctx,
+            &User { id: id.to_string(), partner: partner.to_string(), role, btg: false, practitioner: None },
+        )
+        .await?;
     }
     let ana = submit(ctx, ANA).await?;
     let ben = submit(ctx, BEN).await?;

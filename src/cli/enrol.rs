@@ -84,6 +84,9 @@ pub struct AddClient {
     /// It may declare an emergency (break the glass).
     #[arg(long)]
     btg: bool,
+    /// Who of the partner's staff it acts as: the id of a Practitioner.
+    #[arg(long)]
+    practitioner: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -104,11 +107,16 @@ impl ClientCommand {
             jwks_url: add.jwks_url,
             revoked: false,
             btg: add.btg,
+            practitioner: add.practitioner.map(practitioner),
         };
         enroll::client(&add.common.context().await?, &client).await?;
         say(&format!("client `{}` acts for partner `{}`", client.id, client.partner));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn practitioner(id: String) -> String {
+    format!("Practitioner/{}", id.strip_prefix("Practitioner/").unwrap_or(&id))
 }
 
 fn read_keys(path: &str) -> Result<String, String> {
@@ -134,6 +142,9 @@ pub struct AddUser {
     /// This person may declare an emergency (break the glass).
     #[arg(long)]
     btg: bool,
+    /// Who of the partner's staff it acts as: the id of a Practitioner.
+    #[arg(long)]
+    practitioner: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -141,7 +152,13 @@ pub struct AddUser {
 impl UserCommand {
     pub async fn run(self) -> Result<ExitCode, String> {
         let UserCommand::Add(add) = self;
-        let user = User { id: add.id, partner: add.partner, role: add.role, btg: add.btg };
+        let user = User {
+            id: add.id,
+            partner: add.partner,
+            role: add.role,
+            btg: add.btg,
+            practitioner: add.practitioner.map(practitioner),
+        };
         enroll::user(&add.common.context().await?, &user).await?;
         say(&format!("user `{}` works for partner `{}`", user.id, user.partner));
         Ok(ExitCode::SUCCESS)

@@ -50,6 +50,17 @@ impl Minimum {
         self.lists.iter().flat_map(|list| list.types.keys().map(String::as_str)).collect()
     }
 
+    /// The different lists of a type.
+    pub fn lists_of(&self, kind: &str) -> Vec<&Kept> {
+        let mut found: Vec<&Kept> = Vec::new();
+        for kept in self.lists.iter().filter_map(|list| list.types.get(kind)) {
+            if !found.contains(&kept) {
+                found.push(kept);
+            }
+        }
+        found
+    }
+
     fn nearest(&self, kind: &str, recipient: &str, purpose: &str) -> Option<&Kept> {
         let fitting = self.lists.iter().rev().filter_map(|list| {
             let near = match list.purposes.as_slice() {
@@ -111,6 +122,21 @@ impl Kept {
         self.0.is_empty()
     }
 
+    /// What both keep; neither is the whole of something.
+    #[must_use]
+    pub fn shared_with(&self, other: &Kept) -> Kept {
+        let both = self.0.iter().filter_map(|(name, own)| Some((name, own, other.0.get(name)?)));
+        let shared = both.filter_map(|(name, own, theirs)| {
+            let kept = match (own.is_whole(), theirs.is_whole()) {
+                (true, _) => theirs.clone(),
+                (_, true) => own.clone(),
+                _ => Some(own.shared_with(theirs)).filter(|kept| !kept.is_whole())?,
+            };
+            Some((name.clone(), kept))
+        });
+        Kept(shared.collect())
+    }
+
     /// What one of the two keeps.
     fn with(mut self, other: &Kept) -> Kept {
         for (name, theirs) in &other.0 {
@@ -122,6 +148,20 @@ impl Kept {
             self.0.insert(name.clone(), joined);
         }
         self
+    }
+}
+
+/// `address(city) name`: what a sort of reader is called by.
+impl std::fmt::Display for Kept {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, (name, inner)) in self.0.iter().enumerate() {
+            let between = if at == 0 { "" } else { " " };
+            write!(to, "{between}{name}")?;
+            if !inner.is_whole() {
+                write!(to, "({inner})")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -159,6 +199,15 @@ mod tests {
             );
         }
         assert_eq!(minimum().of("Goal", "clinic", ["TREAT"].into_iter()), None);
+    }
+
+    #[test]
+    fn what_two_lists_share_is_kept_by_both() {
+        let kept = |paths: &[&str]| Kept::of(&paths.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let shared =
+            kept(&["name.family", "address", "link.other"]).shared_with(&kept(&["name", "address.city", "link.type"]));
+        assert_eq!(shared, kept(&["name.family", "address.city"]));
+        assert_eq!(shared.to_string(), "address(city) name(family)");
     }
 
     #[test]

@@ -44,6 +44,7 @@ mod sensitivity;
 mod shape;
 mod span;
 mod standing;
+mod views;
 mod who;
 mod words;
 mod world;
@@ -74,6 +75,7 @@ pub use release::{DIRECTORY, Released, Right, by_right, is_directory, release};
 pub use residual::{Residual, specialise};
 pub use sensitivity::{Document as LabelDocument, Listed as ListedLabels, Lists as LabelLists};
 pub use standing::Standing;
+pub use views::{LEAST_OF_ALL, WHOLE, of as views, sort};
 pub use who::Recipient;
 pub use world::{PARTNER_KIND, REGIME, World};
 

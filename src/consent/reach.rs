@@ -17,6 +17,9 @@ pub struct Reach {
     masked: Vec<String>,
     granted: Option<Granted>,
     quiet: Arc<Vec<Quiet>>,
+    sorts: Arc<Vec<(String, String)>>,
+    hidden: Arc<BTreeSet<String>>,
+    by_purpose: Vec<Reach>,
 }
 
 /// What is permitted to one asker of everybody whose conditions others share, as rows of the store say it: who has
@@ -43,8 +46,8 @@ impl Reach {
     /// says that there were more people than could be asked.
     pub fn of(partner: &str, people: Vec<(String, Condition)>, withheld: bool) -> Reach {
         let people = people.into_iter().filter(|(_, condition)| *condition != Condition::Never).collect();
-        let (masked, granted, quiet) = Default::default();
-        Reach { partner: partner.to_string(), people, withheld, masked, granted, quiet }
+        let (masked, granted, quiet, sorts, hidden, by_purpose) = Default::default();
+        Reach { partner: partner.to_string(), people, withheld, masked, granted, quiet, sorts, hidden, by_purpose }
     }
 
     /// The same, over these people.
@@ -54,11 +57,66 @@ impl Reach {
         Reach { people, withheld, ..self }
     }
 
-    /// The same, without the directory entries of these partners: where a shelter is and who works there is nobody
-    /// else's to read (rules.md 2).
+    /// The same, without the directory entries of these partners and types: where a shelter is and who works there is
+    /// nobody else's to read (rules.md 2).
     #[must_use]
-    pub fn masking(self, partners: Vec<String>) -> Reach {
-        Reach { masked: partners.into_iter().filter(|partner| *partner != self.partner).collect(), ..self }
+    pub fn masking(self, partners: Vec<String>, kinds: Arc<BTreeSet<String>>) -> Reach {
+        let masked = partners.into_iter().filter(|partner| *partner != self.partner).collect();
+        Reach { masked, hidden: kinds, ..self }
+    }
+
+    /// Types of which some entries are hidden: what refers to one of those is found by nobody else.
+    pub fn hidden_kinds(&self) -> &BTreeSet<String> {
+        &self.hidden
+    }
+
+    /// The same, with what each purpose asked for opens by itself: the people whom one resource names must have one in
+    /// common that all of them permit (R11, R12).
+    #[must_use]
+    pub fn by_purpose(self, each: Vec<Reach>) -> Reach {
+        Reach { by_purpose: each, ..self }
+    }
+
+    /// What each of several purposes opens; nothing where one alone was asked for.
+    pub fn each_purpose(&self) -> &[Reach] {
+        &self.by_purpose
+    }
+
+    /// The same, over no more people and conditions than a statement can say; those who are left out are withheld
+    /// (rules.md 26).
+    #[must_use]
+    pub fn within_weight(mut self, max: usize) -> Reach {
+        if self.weight() <= max {
+            return self;
+        }
+        let max = max / (1 + self.by_purpose.len());
+        self.by_purpose = self.by_purpose.into_iter().map(|one| one.within_weight(max)).collect();
+        let mut room = max;
+        let mut fits = |weight: usize| {
+            let is_room = weight <= room;
+            room -= if is_room { weight } else { 0 };
+            is_room
+        };
+        if let Some(granted) = &mut self.granted {
+            granted.shapes.retain(|(_, condition)| fits(1 + condition.tests()));
+        }
+        // First those of whom a condition is said for the most people.
+        let mut groups: Vec<(Condition, Vec<String>)> = self
+            .by_condition()
+            .into_iter()
+            .map(|(condition, patients)| (condition.clone(), patients.into_iter().map(str::to_string).collect()))
+            .collect();
+        groups.sort_by_key(|(condition, patients)| condition.tests() / patients.len().max(1));
+        self.people.clear();
+        for (condition, patients) in groups {
+            if !fits(condition.tests()) {
+                continue;
+            }
+            self.people
+                .extend(patients.into_iter().take_while(|_| fits(1)).map(|patient| (patient, condition.clone())));
+        }
+        self.granted = self.granted.filter(|granted| !granted.shapes.is_empty());
+        Reach { withheld: true, ..self }
     }
 
     /// The same, with what rows of the store grant.
@@ -80,6 +138,17 @@ impl Reach {
     #[must_use]
     pub fn quiet(self, quiet: Arc<Vec<Quiet>>) -> Reach {
         Reach { quiet, ..self }
+    }
+
+    /// The same, for a reader of these sorts, by type: of all other types it is one whom no minimum binds.
+    #[must_use]
+    pub fn of_sorts(self, sorts: Arc<Vec<(String, String)>>) -> Reach {
+        Reach { sorts, ..self }
+    }
+
+    /// The sorts that the reader is of, by type, where it is not shown the whole.
+    pub fn sorts(&self) -> &[(String, String)] {
+        &self.sorts
     }
 
     /// All that is not found, by the parameters that do not find it.
@@ -116,7 +185,8 @@ impl Reach {
     pub fn weight(&self) -> usize {
         let differing: usize = self.by_condition().iter().map(|(condition, _)| condition.tests()).sum();
         let granted = self.granted.iter().flat_map(|granted| &granted.shapes);
-        self.people.len() + differing + granted.map(|(_, condition)| 1 + condition.tests()).sum::<usize>()
+        let by_purpose: usize = self.by_purpose.iter().map(Reach::weight).sum();
+        self.people.len() + differing + granted.map(|(_, condition)| 1 + condition.tests()).sum::<usize>() + by_purpose
     }
 
     /// The people of each distinct condition, so that a thousand with the same consent are one list.

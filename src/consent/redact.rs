@@ -68,6 +68,25 @@ pub fn redact(
     least: Option<&BTreeSet<String>>,
     to: &Handling,
 ) -> (Resource, bool) {
+    redact_by(resource, withheld, to, |copy, object, kind| copy.cut_down(object, kind, least))
+}
+
+/// The same, cut down to what is kept, whoever asks.
+pub(super) fn redact_to(resource: Resource, withheld: &[Way], kept: Option<&Kept>, to: &Handling) -> (Resource, bool) {
+    redact_by(resource, withheld, to, |copy, object, kind| {
+        copy.cut_down(object, kind, None);
+        if let Some(kept) = kept {
+            copy.trim(object, kind, kept);
+        }
+    })
+}
+
+fn redact_by<'c, 'h>(
+    resource: Resource,
+    withheld: &[Way],
+    to: &'c Handling<'h>,
+    cut_down: impl FnOnce(&mut Copy<'c, 'h>, &mut Map<String, Value>, &str),
+) -> (Resource, bool) {
     let kind = resource.kind().to_string();
     let mut value = resource.into_value();
     let mut copy = Copy { to, changed: false };
@@ -75,7 +94,7 @@ pub fn redact(
         let reached = reached(object);
         let gone = copy.gone(object, withheld);
         copy.cut_all(object, &kind, withheld);
-        copy.cut_down(object, &kind, least);
+        cut_down(&mut copy, object, &kind);
         copy.masked(object, &kind, &gone);
         copy.sweep(object, &gone, &reached);
         if copy.changed {

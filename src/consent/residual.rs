@@ -47,6 +47,8 @@ pub(super) struct Ordinary {
     pub purposes: Vec<ForPurpose>,
     /// The roots of consents that are indeterminate as a whole (R2).
     pub unclear: Vec<Arc<Cited>>,
+    /// Whether a deny was asked whom it means of the recipient's staff.
+    pub hangs_on_staff: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -126,11 +128,9 @@ fn shape(person: &Directives, world: &World, question: &Question, clock: &Clock)
         found.law = law.bound();
         found
     };
-    Shape::Ordinary(Ordinary {
-        default: person.policy().default,
-        purposes: question.purposes.iter().map(for_purpose).collect(),
-        unclear,
-    })
+    let purposes = question.purposes.iter().map(for_purpose).collect();
+    let hangs_on_staff = closure.has_asked_for_staff();
+    Shape::Ordinary(Ordinary { default: person.policy().default, purposes, unclear, hangs_on_staff })
 }
 
 fn root_effect(directive: &Directive, purpose: &str) -> Option<Effect> {
@@ -302,6 +302,11 @@ impl Residual {
     /// The next instant at which time alone could change it.
     pub fn changes_at(&self) -> Option<Instant> {
         self.changes_at
+    }
+
+    /// Whether it is another as soon as somebody else works for the recipient.
+    pub fn hangs_on_staff(&self) -> bool {
+        matches!(&self.shape, Shape::Ordinary(ordinary) if ordinary.hangs_on_staff)
     }
 
     /// What of this person's record is permitted; worked out once.

@@ -156,12 +156,14 @@ pub struct Taken<'r> {
     action: Settled,
     purpose: Settled,
     actor: Settled,
+    /// The same for a deny.
+    denied: Settled,
 }
 
 impl Taken<'_> {
     /// Whether only rules that name actors of their own can match below.
     pub fn is_for_others(&self) -> bool {
-        !self.actor.maybe
+        !self.actor.maybe && !self.denied.maybe
     }
 }
 
@@ -215,7 +217,8 @@ impl Lens<'_> {
         Taken {
             action: from.action.map_or(Settled::OPEN, |actions| self.is_action(actions)),
             purpose: from.purpose.map_or(Settled::OPEN, |purposes| self.is_purpose(purposes)),
-            actor: from.actor.map_or(Settled::OPEN, |actors| self.is_actor(actors)),
+            actor: from.actor.map_or(Settled::OPEN, |actors| self.is_actor(actors, Effect::Permit)),
+            denied: from.actor.map_or(Settled::OPEN, |actors| self.is_actor(actors, Effect::Deny)),
             from,
         }
     }
@@ -229,10 +232,12 @@ impl Lens<'_> {
         Settled::of(purposes.known.iter().any(covers), purposes.has_unknown)
     }
 
-    fn is_actor(&self, actors: &Listed<Actor>) -> Settled {
-        let mut recipients = actors.known.iter().filter(|actor| actor.role == Role::Recipient).peekable();
-        let is_other = recipients.peek().is_some() && !recipients.any(|actor| self.is_recipient(actor));
-        Settled::of(!is_other, actors.has_unknown)
+    fn is_actor(&self, actors: &Listed<Actor>, effect: Effect) -> Settled {
+        let recipients = || actors.known.iter().filter(|actor| actor.role == Role::Recipient);
+        let is_other = recipients().next().is_some() && !recipients().any(|actor| self.is_recipient(actor));
+        let may_be = |actor: &Actor| self.closure.may_be(&actor.who, self.world, &self.directive.contained);
+        let is_wide = is_other && effect == Effect::Deny && recipients().any(may_be);
+        Settled::of(!is_other, actors.has_unknown || is_wide)
     }
 
     /// As `matches`, below rules of which this is taken over.
@@ -252,7 +257,11 @@ impl Lens<'_> {
             (None, Effect::Permit) => above.purpose,
             (None, Effect::Deny) => Settled::OPEN,
         });
-        settled = settled.and(rule.actor.as_ref().map_or(above.actor, |actors| self.is_actor(actors)));
+        settled = settled.and(match (&rule.actor, effect) {
+            (Some(actors), effect) => self.is_actor(actors, effect),
+            (None, Effect::Permit) => above.actor,
+            (None, Effect::Deny) => above.denied,
+        });
         if !settled.maybe {
             return Match::NEVER;
         }
@@ -318,13 +327,20 @@ impl Lens<'_> {
         match data.meaning {
             Meaning::Instance | Meaning::Dependents => self::named(data),
             Meaning::Related => {
-                let outward = self.world.get(&data.key).map(|resource| references(resource.root())).unwrap_or_default();
-                let keys = outward.into_iter().chain(named.clone()).collect();
-                let inward = match effect {
-                    Effect::Permit => Condition::Never,
-                    Effect::Deny => Condition::is(Atom::RefersTo(named)),
-                };
-                Condition::any([Condition::is(Atom::Key(keys)), inward])
+                let plan = self.world.get(&data.key).or_else(|| self.world.mentioned(&data.key));
+                let outward = plan.map(|plan| Condition::is(Atom::Key(references(plan.root()))));
+                let outward = outward.unwrap_or(Condition::Never);
+                let itself = Condition::is(Atom::Key(named.clone()));
+                match effect {
+                    // What a resource refers to is its writer's word: it opens the writer's own.
+                    Effect::Permit => match self.world.writer_of(&data.key) {
+                        Some(writer) => {
+                            Condition::any([itself, outward.and(Condition::is(Atom::Origin([writer].into())))])
+                        }
+                        None => Condition::any([itself, outward]),
+                    },
+                    Effect::Deny => Condition::any([itself, outward, Condition::is(Atom::RefersTo(named))]),
+                }
             }
             Meaning::AuthoredBy => {
                 let names = self.authors_meant_by(&data.key, effect);

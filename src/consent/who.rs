@@ -4,9 +4,11 @@
 //! that an actor of a rule may name to mean it at a moment. Nothing goes downwards: staff of a parent are not staff
 //! of its branch.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use super::clock::Clock;
+use super::rule::Who;
 use super::span::Span;
 use super::world::{PARTNER_KIND, REGIME, World, identifiers};
 use crate::fhir::{Element, Resource};
@@ -20,6 +22,8 @@ pub struct Recipient {
     regimes: BTreeSet<String>,
     practitioner: Option<String>,
     roles: Vec<String>,
+    /// Nobody said which of its staff it is: a system, a delivery.
+    is_any_staff: bool,
 }
 
 impl Recipient {
@@ -32,7 +36,14 @@ impl Recipient {
             regimes: world.organization_codes(organization, REGIME),
             practitioner: practitioner.map(str::to_string),
             roles: roles.to_vec(),
+            is_any_staff: false,
         }
+    }
+
+    /// The same where, without a practitioner, anybody of its staff may be meant: a deny that names one of them matches.
+    #[must_use]
+    pub fn or_any_staff(self) -> Recipient {
+        Recipient { is_any_staff: self.practitioner.is_none(), ..self }
     }
 
     pub fn organization(&self) -> &str {
@@ -72,7 +83,8 @@ impl Recipient {
         add_groups(&mut members, world, clock);
         let known = members.iter().filter_map(|key| world.get(key));
         let identifiers = known.flat_map(|member| identifiers(member.root())).collect();
-        Closure { members, identifiers, organization: self.organization.clone() }
+        let staff = self.is_any_staff.then(Cell::default);
+        Closure { members, identifiers, organization: self.organization.clone(), staff }
     }
 }
 
@@ -81,9 +93,90 @@ pub struct Closure {
     members: BTreeSet<String>,
     identifiers: BTreeSet<(String, String)>,
     organization: String,
+    /// Where anybody of its staff may be meant: whether that was asked.
+    staff: Option<Cell<bool>>,
 }
 
 impl Closure {
+    /// Whether an answer hung on who works where.
+    pub fn has_asked_for_staff(&self) -> bool {
+        self.staff.as_ref().is_some_and(Cell::get)
+    }
+
+    /// Whether an actor that does not name the recipient may do so all the same: somebody of its staff, a group with
+    /// such a member, or somebody who is not known (a deny reads wide).
+    pub fn may_be(&self, who: &Who, world: &World, contained: &[Resource]) -> bool {
+        let Some(asked) = &self.staff else { return false };
+        asked.set(true);
+        let mut seen = BTreeSet::new();
+        let mut next = vec![who.clone()];
+        while let Some(who) = next.pop() {
+            let found = match &who {
+                Who::Key(key) => world.get(key),
+                Who::Contained(id) => contained.iter().find(|one| one.id() == Some(id)),
+                Who::Identifier(identifier) => {
+                    if world.organizations_identified(identifier).is_empty() {
+                        return true;
+                    }
+                    continue;
+                }
+            };
+            let kind = match (&who, found) {
+                (_, Some(found)) => found.kind(),
+                (Who::Key(key), None) => key.split('/').next().unwrap_or(""),
+                _ => "",
+            };
+            match (kind, found) {
+                // An agency is known by name, and who is served is no staff.
+                ("Patient" | "RelatedPerson" | "Device", _) => {}
+                ("Organization", None) if matches!(who, Who::Key(_)) => {}
+                ("Organization", Some(found)) if matches!(who, Who::Contained(_)) => {
+                    let named = identifiers(found.root()).into_iter().map(Who::Identifier);
+                    next.extend(named.filter(|who| !seen.contains(who)));
+                }
+                ("Organization", Some(_)) => {}
+                ("Practitioner", _) if matches!(who, Who::Key(_)) => {
+                    if self.may_employ(&who, world) {
+                        return true;
+                    }
+                }
+                ("PractitionerRole", Some(role)) => {
+                    if self.is_here(role) {
+                        return true;
+                    }
+                }
+                ("Group" | "CareTeam", Some(group)) => {
+                    let member = |key: String| match key.strip_prefix('#') {
+                        Some(id) => Who::Contained(id.to_string()),
+                        None => Who::Key(key),
+                    };
+                    next.extend(all_members(group.root()).map(member).filter(|who| !seen.contains(who)));
+                }
+                _ => return true,
+            }
+            seen.insert(who);
+        }
+        false
+    }
+
+    /// Whether somebody works here, or nowhere that is known.
+    fn may_employ(&self, who: &Who, world: &World) -> bool {
+        let Who::Key(practitioner) = who else { return true };
+        let roles = world.of_kind("PractitionerRole");
+        let mut roles =
+            roles.filter(|role| role.root().reference("practitioner").is_some_and(|own| own.key() == *practitioner));
+        let mut is_known = false;
+        let is_here = roles.any(|role| {
+            is_known = true;
+            self.is_here(role)
+        });
+        is_here || !is_known
+    }
+
+    fn is_here(&self, role: &Resource) -> bool {
+        role.root().reference("organization").is_none_or(|at| at.key() == self.organization)
+    }
+
     pub fn has(&self, key: &str) -> bool {
         self.members.contains(key)
     }
@@ -166,6 +259,13 @@ fn current_members(holder: Element, clock: &Clock) -> Vec<String> {
     let of_team = holder.each("participant").filter(|member| is_current(*member, clock));
     let of_team = of_team.filter_map(|member| member.reference("member"));
     of_group.chain(of_team).map(|member| member.key()).collect()
+}
+
+/// Whom a Group or CareTeam names at all.
+fn all_members(holder: Element) -> impl Iterator<Item = String> {
+    let of_group = holder.each("member").filter_map(|member| member.reference("entity"));
+    let of_team = holder.each("participant").filter_map(|member| member.reference("member"));
+    of_group.chain(of_team).map(|member| member.key()).collect::<Vec<String>>().into_iter()
 }
 
 /// Whether now lies in `period`; an absent one holds always, an unreadable one never.

@@ -3,6 +3,9 @@
 
 use std::collections::HashMap;
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
 use super::sensitivity::Mask;
 
 /// Longest word that is compared, and most words of one entry.
@@ -92,39 +95,41 @@ fn each_word(text: &str, is_markup: bool, visit: &mut impl FnMut(&[u8])) {
     let mut length = 0;
     let mut letters = text.char_indices();
     while let Some((at, letter)) = letters.next() {
-        let folded = match letter {
-            'a'..='z' | '0'..='9' => Some(letter as u8),
-            'A'..='Z' => Some(letter.to_ascii_lowercase() as u8),
-            // An accent by itself belongs to the letter before it.
-            '\u{300}'..='\u{36f}' => continue,
-            // What no reader sees does not part a word: soft hyphens, joiners, marks of direction and of byte order.
-            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => continue,
+        let letter = match letter {
             '&' if is_markup => {
-                let (named, behind) = entity(&text[at..]);
+                let (meant, behind) = entity(&text[at..]);
                 if behind > 1 {
                     letters.nth(behind - 2);
                 }
-                named
+                meant.unwrap_or(' ')
             }
             '<' if is_markup => {
                 letters.by_ref().find(|(_, letter)| *letter == '>');
-                None
+                ' '
             }
-            letter if letter.is_ascii() => None,
-            letter => base(letter),
+            letter => letter,
         };
-        match folded {
-            Some(letter) if length < word.len() => {
+        let mut add = |letter: u8| {
+            if length < word.len() {
                 word[length] = letter;
                 length += 1;
             }
-            Some(_) => {}
-            None => {
-                if length > 0 {
-                    visit(&word[..length]);
-                }
-                length = 0;
+        };
+        let goes_on = match letter {
+            'a'..='z' | '0'..='9' => {
+                add(letter as u8);
+                true
             }
+            'A'..='Z' => {
+                add(letter.to_ascii_lowercase() as u8);
+                true
+            }
+            letter if letter.is_ascii() => false,
+            letter => is_unseen(letter) || look_alikes(letter, &mut add),
+        };
+        if !goes_on && length > 0 {
+            visit(&word[..length]);
+            length = 0;
         }
     }
     if length > 0 {
@@ -132,8 +137,8 @@ fn each_word(text: &str, is_markup: bool, visit: &mut impl FnMut(&[u8])) {
     }
 }
 
-/// The letter of `&eacute;` or `&#233;`, and how many characters it takes; all of them are ASCII.
-fn entity(text: &str) -> (Option<u8>, usize) {
+/// The character that `&eacute;` or `&#233;` means, and how many characters it takes; all of them are ASCII.
+fn entity(text: &str) -> (Option<char>, usize) {
     let Some(end) = text.bytes().take(12).position(|byte| byte == b';') else { return (None, 1) };
     let Some(name) = text.get(1..end).filter(|name| name.is_ascii()) else { return (None, 1) };
     let letter = match name.strip_prefix('#') {
@@ -142,33 +147,74 @@ fn entity(text: &str) -> (Option<u8>, usize) {
                 Some(hex) => u32::from_str_radix(hex, 16).ok(),
                 None => number.parse().ok(),
             };
-            code.and_then(char::from_u32).and_then(|letter| match letter {
-                letter if letter.is_ascii_alphanumeric() => Some(letter.to_ascii_lowercase() as u8),
-                letter => base(letter),
-            })
+            code.and_then(char::from_u32)
         }
+        None if matches!(name, "shy" | "zwj" | "zwnj" | "lrm" | "rlm") => Some('\u{ad}'),
         None => {
             let accented = ["acute", "grave", "circ", "uml", "tilde", "cedil"].iter().any(|end| name.ends_with(end));
-            name.bytes().next().filter(|_| accented).map(|letter| letter.to_ascii_lowercase())
+            name.chars().next().filter(|_| accented)
         }
     };
     (letter, end + 1)
 }
 
-/// The letter below an accent, of those that English and Spanish use.
-fn base(letter: char) -> Option<u8> {
-    Some(match letter {
-        'à'..='å' | 'À'..='Å' => b'a',
-        'ç' | 'Ç' => b'c',
-        'è'..='ë' | 'È'..='Ë' => b'e',
-        'ì'..='ï' | 'Ì'..='Ï' => b'i',
-        'ñ' | 'Ñ' => b'n',
-        'ò'..='ö' | 'Ò'..='Ö' => b'o',
-        'ù'..='ü' | 'Ù'..='Ü' => b'u',
-        'ý' | 'ÿ' | 'Ý' => b'y',
-        _ => return None,
-    })
+/// What no reader sees parts no word: soft hyphens, joiners, marks of direction and of byte order, tags; and an accent
+/// by itself belongs to the letter before it.
+fn is_unseen(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e01ef}')
+        || is_combining_mark(letter)
 }
+
+/// Adds the letters of English that a reader takes it for; answers whether there are any. Compatible forms (full-width,
+/// mathematical, enclosed, ligatures) and accents go by Unicode's own decomposition, letters of other alphabets by
+/// their looks.
+fn look_alikes(letter: char, add: &mut impl FnMut(u8)) -> bool {
+    let mut any = false;
+    for part in std::iter::once(letter).nfkd() {
+        let part = if part.is_ascii() {
+            Some(part)
+        } else {
+            LOOKS.iter().find_map(|(alike, of)| of.contains(part).then_some(*alike))
+        };
+        if let Some(part) = part.filter(char::is_ascii_alphanumeric) {
+            add(part.to_ascii_lowercase() as u8);
+            any = true;
+        }
+    }
+    any
+}
+
+/// Letters of other alphabets by the one that they look like (after Unicode's confusables, UTS 39): Cyrillic, Greek,
+/// Armenian, Cherokee, Lisu, and Latin ones that do not decompose.
+const LOOKS: [(char, &str); 26] = [
+    ('a', "аАαΑɑᎪꓮ"),
+    ('b', "вВВЬьβΒᏴꓐƀ"),
+    ('c', "сСϲϹᏟꓚↄ"),
+    ('d', "ԁԀᎠꓓđĐð"),
+    ('e', "еЕєЄεΕᎬꓰҽ"),
+    ('f', "ϝꓝƒ"),
+    ('g', "ɡցᏀꓖԍ"),
+    ('h', "нНһҺΗհᎻꓧħ"),
+    ('i', "іІӀιΙɩıᎥꓲ"),
+    ('j', "јЈϳᎫꓙ"),
+    ('k', "кКκΚᏦꓗ"),
+    ('l', "ӏᏞꓡłŁ"),
+    ('m', "мМΜϺᎷꓟ"),
+    ('n', "пηΝոꓠ"),
+    ('o', "оОοΟσօՕꓳøØ"),
+    ('p', "рРρΡᏢꓑ"),
+    ('q', "ԛԚզ"),
+    ('r', "гᎡᏒꓣ"),
+    ('s', "ѕЅᏚꓢ"),
+    ('t', "тТτΤᎢꓔ"),
+    ('u', "υսꓴμ"),
+    ('v', "ѵѴνᏙꓦ"),
+    ('w', "ԝԜωᎳꓪ"),
+    ('x', "хХχΧꓫ"),
+    ('y', "уУүγΥᎽꓬ"),
+    ('z', "ΖᏃꓜ"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -180,6 +226,17 @@ mod tests {
             assert_eq!(found(text, false), [1], "{text:?}");
         }
         assert!(found("H IV", false).is_empty());
+        assert_eq!(found("H&#8203;I&shy;V", true), [1]);
+    }
+
+    #[test]
+    fn a_word_is_found_in_letters_that_look_alike() {
+        for text in ["НΙѴ", "ＨＩＶ", "𝐇𝐈𝐕", "ⓗⓘⓥ", "Ꮋ\u{488}ІV", "H\u{36f}\u{fe0f}I\u{20dd}V", "ΗӀꓦ"]
+        {
+            assert_eq!(found(text, false), [1], "{text:?}");
+        }
+        assert_eq!(found("dоmеstiс viоlеnсе, &#x41d;IV", true), [2, 1]);
+        assert!(found("нив, жив, шив", false).is_empty());
     }
 
     fn found(text: &str, is_markup: bool) -> Vec<Mask> {

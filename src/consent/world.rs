@@ -21,6 +21,9 @@ pub struct World {
     typed: HashMap<(String, String), BTreeSet<String>>,
     /// Target of a Provenance to the agents of type author.
     authors: HashMap<String, Vec<String>>,
+    /// What consents name by its key and nothing else is looked up in, with whose word it is where that is one partner's
+    /// alone: `Organization/x`.
+    mentioned: HashMap<String, (Resource, Option<String>)>,
 }
 
 impl World {
@@ -49,6 +52,20 @@ impl World {
         }
         self.keys.entry(resource.kind().to_string()).or_default().insert(key.clone());
         self.resources.insert(key, resource);
+    }
+
+    /// Adds what a consent names, for who asks what it refers to; without a writer it is believed.
+    pub fn mention(&mut self, resource: Resource, writer: Option<String>) {
+        self.mentioned.insert(resource.key(), (resource, writer));
+    }
+
+    pub fn mentioned(&self, key: &str) -> Option<&Resource> {
+        self.mentioned.get(key).map(|(resource, _)| resource)
+    }
+
+    /// Whose word a resource is, where it is one partner's alone.
+    pub fn writer_of(&self, key: &str) -> Option<String> {
+        self.mentioned.get(key).and_then(|(_, writer)| writer.clone())
     }
 
     pub fn get(&self, key: &str) -> Option<&Resource> {

@@ -1,6 +1,7 @@
 //! The agencies of the exchange and the law over them, as decisions see them: made once for all requests, and again
 //! when the registry changes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -22,6 +23,8 @@ pub struct Agencies {
     pub regimes: Arc<Regimes>,
     /// Partners whose directory entries nobody else reads (rules.md 2).
     pub shelters: Vec<String>,
+    /// Types of which they have entries that nobody else reads.
+    pub hidden: Arc<BTreeSet<String>>,
     /// The documents that they were read from: equal documents are equal agencies.
     documents: Vec<String>,
     /// The operator's law, over the one that is bundled.
@@ -51,7 +54,10 @@ impl Agencies {
         let hides = |one: &&Partner| regimes.discretion(one.kind.code(), &one.regimes).is_some();
         let known = partners.iter().map(Partner::organization).chain(staff.iter().filter_map(employed));
         let world = Arc::new(World::new(known.collect()));
+        let discreet = partners.iter().filter_map(|one| regimes.discretion(one.kind.code(), &one.regimes));
+        let hidden = Arc::new(discreet.flat_map(|discretion| discretion.hidden.iter().cloned()).collect());
         Agencies {
+            hidden,
             shelters: partners.iter().filter(hides).map(|one| one.id.clone()).collect(),
             world,
             partners: Arc::new(partners),

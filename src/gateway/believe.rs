@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::consent::{Directive, Opened, World};
 use crate::fhir::Resource;
-use crate::store::{HANDED, REVISED, Stored, VERIFIED};
+use crate::store::{AUTHORED, HANDED, REVISED, Stored, VERIFIED};
 
 use super::enroll::OPERATOR;
 
@@ -30,6 +30,10 @@ pub fn believed<'r>(rows: impl Iterator<Item = &'r Stored> + Clone, world: &mut 
         let believed = row.origin == OPERATOR || of_person == Some(row.origin.as_str());
         if row.kind == REVISED {
             filed.revision(row, &row.id, &row.body).into_iter().for_each(|revision| world.add(revision));
+            continue;
+        }
+        if row.kind == AUTHORED {
+            authorship(row).into_iter().for_each(|authorship| world.add(authorship));
             continue;
         }
         let Some(mut resource) = row.resource() else { continue };
@@ -51,6 +55,15 @@ pub fn believed<'r>(rows: impl Iterator<Item = &'r Stored> + Clone, world: &mut 
         }
     }
     directives
+}
+
+/// That somebody wrote something: whose word that is was settled when it was said.
+fn authorship(said: &Stored) -> Option<Resource> {
+    let author = said.holder.as_deref()?;
+    let id = format!("{}.{}.{}", said.body, said.id, author).replace('/', ".");
+    let known = json!({"resourceType": "Provenance", "id": id, "target": [{"reference": said.id}],
+        "agent": [{"type": {"coding": [{"code": "author"}]}, "who": {"reference": author}}]});
+    Resource::from_value(known)
 }
 
 /// Whether a permit that opens others' data waits for them: who files it would be let in by it.

@@ -107,6 +107,7 @@ async fn put_organization(ctx: &Context, tx: &mut Tx, mut organization: Resource
         labels: Vec::new(),
         facts: Columns::default(),
         entries,
+        views: Vec::new(),
     };
     tx.put(&valid, &place, replaces).await.map(|_| ()).map_err(text)
 }

@@ -236,11 +236,13 @@ impl Walk<'_> {
             let stored = self.ctx.store.read(kind, id, &self.reach).await?;
             let since = self.of.since;
             let fits = |updated_at| since.is_none_or(|since| updated_at >= since);
-            let Some(stored) = stored.filter(|stored| !stored.deleted && fits(stored.updated_at)) else { continue };
+            let Some(stored) = stored.filter(|stored| !stored.deleted) else { continue };
+            let leaving = self.leave.let_out(&stored, true).await?;
+            let Some(leaving) = leaving.filter(|leaving| fits(leaving.updated_at)) else { continue };
             if rows.len() == count {
                 return Ok(Some(last));
             }
-            if let Some((body, noted)) = out(self.leave.let_out(&stored, true).await?) {
+            if let Some((body, noted)) = out(Some(leaving)) {
                 rows.push((key.clone(), body));
                 record.released.push(noted);
             }

@@ -35,6 +35,10 @@ pub struct Everybody {
 
 /// `None` as long as the rows are not all written: then people are asked one by one, up to a bound.
 pub async fn everybody(ctx: &Context, asking: &Asking) -> Result<Option<Everybody>, Fault> {
+    if asking.practitioner.is_some() {
+        // Rows are kept for partners, not for each of their staff.
+        return Ok(None);
+    }
     let agencies = agencies(ctx).await?;
     let id = name(&[&asking.partner, &asking.purposes.join(" "), asking.action.code(), &agencies]);
     let mut asker = match ctx.store.asker(&id).await? {
@@ -166,7 +170,12 @@ async fn renew(ctx: &Context, tx: &mut Tx, askers: &mut [Asker], patient: &str) 
         let Some(action) = Action::named(&asker.action) else { continue };
         let asking = Asking::of(&asker.partner, &asker.purposes, action);
         let Some(residual) = grounds.residual(ctx, &asking, patient) else { continue };
-        grants.extend(grant(asker, residual.condition(), residual.changes_at()));
+        grants.extend(if residual.hangs_on_staff() {
+            // Nothing moves the person's epoch when somebody begins to work somewhere.
+            Some(Grant { asker: asker.id.clone(), shape: None, until: PARTICULAR })
+        } else {
+            grant(asker, residual.condition(), residual.changes_at())
+        });
     }
     let ids: Vec<&str> = askers.iter().map(|asker| asker.id.as_str()).collect();
     tx.grant(patient, &ids, &grants).await

@@ -1,6 +1,6 @@
 //! A person's grounds: the consents that decide about them, and whom to believe.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::consent::{
@@ -11,6 +11,7 @@ use crate::store::{Fault, Stored, Tx};
 
 use super::agencies::Agencies;
 use super::believe::believed;
+use super::enroll::OPERATOR;
 use super::person::{patients, question};
 use super::{Asking, Context};
 
@@ -86,7 +87,11 @@ pub async fn grounds_within(ctx: &Context, tx: &mut Tx, bucket: i64, patients: &
     for patient in patients {
         let home = tx.bucket_of("Patient", patient).await?.unwrap_or(bucket);
         let rows = tx.grounds(home, patient).await?;
-        each.insert(patient.clone(), Arc::new(Ground::build(ctx, &agencies, patient, None, &rows)));
+        let mut named = Vec::new();
+        for (kind, id) in related(&rows) {
+            named.extend(tx.current(&kind, &id).await?);
+        }
+        each.insert(patient.clone(), Arc::new(Ground::build(ctx, &agencies, (patient, None), &rows, &named)));
     }
     Ok(Grounds { agencies, each })
 }
@@ -109,11 +114,33 @@ async fn load(
     epoch: Option<i64>,
 ) -> Result<Arc<Ground>, Fault> {
     let rows = ctx.store.grounds(patient).await?;
-    let ground = Arc::new(Ground::build(ctx, agencies, patient, epoch, &rows));
-    if epoch.is_some() {
+    let mut named = Vec::new();
+    let related = related(&rows);
+    for (kind, id) in &related {
+        named.extend(ctx.store.for_decision(kind, id).await?);
+    }
+    let ground = Arc::new(Ground::build(ctx, agencies, (patient, epoch), &rows, &named));
+    // What a plan refers to changes with the plan, which moves no epoch: such grounds are read each time.
+    if epoch.is_some() && related.is_empty() {
         ctx.kept.put(patient, ground.clone());
     }
     Ok(ground)
+}
+
+/// What the Consents among these rows name as `related`.
+fn related(rows: &[Stored]) -> BTreeSet<(String, String)> {
+    let consents = rows.iter().filter(|row| row.kind == "Consent" && row.body.contains("\"related\""));
+    let mut found = BTreeSet::new();
+    for consent in consents.filter_map(Stored::as_resource) {
+        consent.root().get("provision").walk(&mut |element| {
+            for data in element.each("data").filter(|data| data.text("meaning") == Some("related")) {
+                let named = data.reference("reference");
+                let local = named.as_ref().and_then(|named| named.local());
+                found.extend(local.map(|(kind, id)| (kind.to_string(), id.to_string())));
+            }
+        });
+    }
+    found
 }
 
 /// What answers where no consent speaks.
@@ -130,12 +157,17 @@ impl Grounds {
     /// As they would be if this were on file.
     pub async fn of_rows(ctx: &Context, patients: &[String], rows: &[Stored]) -> Result<Grounds, Fault> {
         let agencies = ctx.agencies().await?;
-        let ground = |patient: &String| {
+        let mut each = HashMap::with_capacity(patients.len());
+        for patient in patients {
             let own = rows.iter().filter(|row| row.patient.as_ref() == Some(patient));
             let own: Vec<Stored> = own.cloned().collect();
-            (patient.clone(), Arc::new(Ground::build(ctx, &agencies, patient, None, &own)))
-        };
-        Ok(Grounds { each: patients.iter().map(ground).collect(), agencies })
+            let mut named = Vec::new();
+            for (kind, id) in related(&own) {
+                named.extend(ctx.store.for_decision(&kind, &id).await?);
+            }
+            each.insert(patient.clone(), Arc::new(Ground::build(ctx, &agencies, (patient, None), &own, &named)));
+        }
+        Ok(Grounds { each, agencies })
     }
 
     /// One person's.
@@ -187,8 +219,21 @@ impl Grounds {
 }
 
 impl Ground {
-    fn build(ctx: &Context, agencies: &Arc<Agencies>, patient: &str, epoch: Option<i64>, rows: &[Stored]) -> Ground {
+    /// `named` is what the person's consents name, for what it refers to.
+    fn build(
+        ctx: &Context,
+        agencies: &Arc<Agencies>,
+        (patient, epoch): (&str, Option<i64>),
+        rows: &[Stored],
+        named: &[Stored],
+    ) -> Ground {
         let mut world = World::over(agencies.world.clone());
+        let of_person = rows.iter().find(|row| row.kind == "Patient" && row.id == patient);
+        for row in named {
+            let is_believed = row.origin == OPERATOR || of_person.is_some_and(|person| person.origin == row.origin);
+            let writer = (!is_believed).then(|| format!("Organization/{}", row.origin));
+            row.resource().into_iter().for_each(|resource| world.mention(resource, writer.clone()));
+        }
         let filed = believed(rows.iter(), &mut world);
         let policy = Policy::with_default(default(ctx)).under(agencies.regimes.clone());
         let directives = Directives::of(&format!("Patient/{patient}"), filed, &world, &policy);

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::fhir::{Element, Resource};
-use crate::store::{HANDED, REVISED, Statement, Tx};
+use crate::store::{AUTHORED, HANDED, REVISED, Statement, Tx};
 
 use super::enroll::OPERATOR;
 use super::plan::Planned;
@@ -19,7 +19,8 @@ use super::{Context, Error, believe, grants, person, place};
 /// What the database said.
 pub async fn note(ctx: &Context, tx: &mut Tx, owner: &str, one: &Planned, task: &Resource) -> Result<(), Error> {
     if !one.roles.target || one.roles.requester {
-        return Ok(());
+        // Whoever else writes the Task hands nothing over, and may take it back.
+        return keep_only(ctx, tx, one, task).await;
     }
     let source = task.key();
     let people: BTreeSet<String> = person::patients(task).into_iter().collect();
@@ -62,6 +63,31 @@ pub async fn note(ctx: &Context, tx: &mut Tx, owner: &str, one: &Planned, task: 
     Ok(())
 }
 
+/// Takes back what was handed over by a Task that says so no longer: it was recorded in error, or the output is gone
+/// from it.
+async fn keep_only(ctx: &Context, tx: &mut Tx, one: &Planned, task: &Resource) -> Result<(), Error> {
+    let void = task.root().text("status") == Some("entered-in-error");
+    let named = if void { BTreeSet::new() } else { outputs(task) };
+    let keys = named.into_iter().map(|(kind, id)| format!("{kind}/{id}")).collect();
+    take_back(ctx, tx, one, &keys).await
+}
+
+/// Takes back what was handed over by a Task, but for these: all of it, where the Task is deleted.
+///
+/// # Errors
+/// What the database said.
+pub async fn take_back(ctx: &Context, tx: &mut Tx, one: &Planned, kept: &BTreeSet<String>) -> Result<(), Error> {
+    let Some(before) = one.current.as_ref().and_then(|current| current.as_resource()) else { return Ok(()) };
+    for patient in person::patients(before) {
+        let bucket = tx.bucket_of("Patient", &patient).await?.unwrap_or(one.bucket);
+        if tx.take_back(bucket, &patient, &before.key(), kept).await? > 0 {
+            tx.move_epoch(bucket, &patient).await?;
+            grants::renew_all(ctx, tx, &patient).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Notes that a Consent is said to be a revision of another, with the people whom those are about: a Provenance of
 /// Consents alone names nobody itself.
 ///
@@ -84,6 +110,71 @@ pub async fn revise(ctx: &Context, tx: &mut Tx, origin: &str, provenance: &Resou
         }
     }
     Ok(())
+}
+
+/// Notes whom a Provenance names as authors, with the people whose resources it is about: one that names none of them
+/// itself is not among their grounds. Whose word counts is settled here: the writer's of the resource, the Patient's
+/// origin's and the operator's.
+///
+/// # Errors
+/// What the database said.
+pub async fn author(ctx: &Context, tx: &mut Tx, one: &Planned, provenance: Option<&Resource>) -> Result<(), Error> {
+    let source = format!("Provenance/{}", one.id);
+    if let Some(before) = one.current.as_ref().and_then(|current| current.as_resource()) {
+        for (bucket, patient, _) in authored(tx, &one.origin, before).await? {
+            tx.unauthor(bucket, &patient, &source).await?;
+        }
+    }
+    let Some(provenance) = provenance else { return Ok(()) };
+    let authors = authors(provenance);
+    for (bucket, patient, about) in authored(tx, &one.origin, provenance).await? {
+        for author in &authors {
+            let said = Statement {
+                bucket,
+                patient: patient.clone(),
+                what: AUTHORED,
+                about: about.clone(),
+                holder: one.origin.clone(),
+                recipient: author.clone(),
+                source: source.clone(),
+                at: ctx.now(),
+            };
+            tx.state(&said).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The people of the resources that a Provenance is about, with their buckets, where its origin's word counts.
+pub async fn authored(
+    tx: &mut Tx,
+    origin: &str,
+    provenance: &Resource,
+) -> Result<BTreeSet<(i64, String, String)>, Error> {
+    let mut found = BTreeSet::new();
+    if authors(provenance).is_empty() {
+        return Ok(found);
+    }
+    for target in provenance.root().references("target") {
+        let Some((kind, id)) = target.local().filter(|(kind, _)| *kind != "Patient") else { continue };
+        let Some(stored) = tx.current(kind, id).await? else { continue };
+        for patient in stored.as_resource().map(person::patients).unwrap_or_default() {
+            let record = tx.current("Patient", &patient).await?;
+            let is_patients = record.is_some_and(|record| record.origin == origin);
+            if is_patients || stored.origin == origin || origin == OPERATOR {
+                let bucket = tx.bucket_of("Patient", &patient).await?.unwrap_or(stored.bucket);
+                found.insert((bucket, patient, format!("{kind}/{id}")));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn authors(provenance: &Resource) -> BTreeSet<String> {
+    let is_author =
+        |agent: &Element| agent.concepts("type").iter().any(|coding| matches!(coding.code, "author" | "AUT"));
+    let agents = provenance.root().each("agent").filter(is_author).collect::<Vec<Element>>();
+    agents.into_iter().filter_map(|agent| agent.reference("who")).map(|who| who.key()).collect()
 }
 
 /// Whom the Consents are about that a Provenance says to be revisions, with their buckets.

@@ -11,7 +11,7 @@ use crate::fhir::interaction::Interaction;
 use crate::fhir::{Instant, Issue};
 use crate::store::{Past, PastPlace, Stored};
 
-use super::leave::Leave;
+use super::leave::{Leave, Leaving};
 use super::record::{self, Request};
 use super::{Asking, Context, Error, No, Version, emergency, person, reach, read};
 
@@ -149,16 +149,19 @@ async fn page(
             let mut current = stored.clone();
             current.holder = kept.holder;
             let by_right = leave.is_by_right(&current);
-            // A version that differs from the one before it in hidden parts alone is no version of this view.
+            // A version that differs from the one before it in hidden parts alone is no version of this view; of those
+            // that were current at a moment, the oldest stands for it.
+            let was_there = past.at.is_some_and(|at| stored.updated_at <= at.start);
             let leaving = leave.let_out(stored, by_right).await?;
-            if let Some(leaving) = leaving.filter(|leaving| leaving.version == stored.version) {
+            if let Some(leaving) = leaving.filter(|leaving| was_there || leaving.version == stored.version) {
                 if entries.len() == count {
                     // One more than fits: there is a next page, which will say it.
                     return Ok((entries, last));
                 }
-                let Stored { kind, id, version, updated_at, .. } = kept.stored;
-                entries.push(Version { kind, id, version, updated_at, body: leaving.body });
-                record.released.push(leaving.noted);
+                let Leaving { version, updated_at, body, noted } = leaving;
+                let Stored { kind, id, .. } = kept.stored;
+                entries.push(Version { kind, id, version, updated_at, body });
+                record.released.push(noted);
                 last = Some(place.clone());
             }
             behind = Some(place);

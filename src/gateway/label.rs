@@ -28,7 +28,8 @@ pub fn regimes<'p>(partners: &'p [Partner], origin: &str) -> &'p [String] {
 pub async fn label(ctx: &Context, caller: &Caller, planned: &mut [Planned]) -> Result<(), Error> {
     let (current, partners) = (ctx.shelf.current(ctx).await?, ctx.partners().await?);
     for one in planned {
-        let stored = one.current.as_ref().filter(|current| !current.deleted).and_then(Stored::as_resource);
+        let last = last_living(ctx, one).await?;
+        let stored = last.as_ref().or(one.current.as_ref()).and_then(Stored::as_resource);
         let Some(resource) = &mut one.resource else { continue };
         let done = apply(ctx, &current, resource, stored, regimes(&partners, &one.origin));
         one.relabelled = stored.is_some() && done.is_changed;
@@ -37,6 +38,18 @@ pub async fn label(ctx: &Context, caller: &Caller, planned: &mut [Planned]) -> R
         }
     }
     Ok(())
+}
+
+/// The last version of what is brought back: a deletion takes no label away (rules.md 20).
+async fn last_living(ctx: &Context, one: &Planned) -> Result<Option<Stored>, Error> {
+    let Some(mut at) = one.current.clone().filter(|current| current.deleted && one.resource.is_some()) else {
+        return Ok(None);
+    };
+    while at.deleted && at.version > 1 {
+        let Some(before) = ctx.store.vread(&at, at.version - 1).await? else { break };
+        at = before;
+    }
+    Ok(Some(at))
 }
 
 /// What `$validate` says of the labels that a resource of this caller's would be stored with.

@@ -55,6 +55,7 @@ mod targets;
 mod terminology;
 mod transition;
 mod verify;
+mod views;
 mod what_if;
 mod worklist;
 

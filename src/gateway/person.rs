@@ -16,6 +16,8 @@ pub struct Asking {
     pub action: Action,
     /// What who asks may besides, such as `btg`.
     pub roles: Vec<String>,
+    /// `Practitioner/x`, where it is known which of the partner's staff asks.
+    pub practitioner: Option<String>,
     /// The declaration under which it is asked.
     pub emergency: Option<Emergency>,
 }
@@ -24,6 +26,7 @@ impl Asking {
     pub fn new(caller: &Caller, action: Action) -> Asking {
         Asking {
             roles: caller.roles().to_vec(),
+            practitioner: caller.practitioner().map(str::to_string),
             emergency: caller.emergency().cloned(),
             ..Asking::of(caller.partner(), caller.purposes(), action)
         }
@@ -31,8 +34,16 @@ impl Asking {
 
     /// For a partner, by nobody in particular.
     pub fn of(partner: &str, purposes: &[String], action: Action) -> Asking {
-        let (roles, emergency) = (Vec::new(), None);
-        Asking { partner: partner.to_string(), purposes: purposes.to_vec(), action, roles, emergency }
+        let (roles, practitioner, emergency) = (Vec::new(), None, None);
+        Asking { partner: partner.to_string(), purposes: purposes.to_vec(), action, roles, practitioner, emergency }
+    }
+
+    /// The same for each of several purposes by itself; nothing for one, or for an emergency, which has its own.
+    pub fn each_purpose(&self) -> Vec<Asking> {
+        if self.purposes.len() < 2 || self.emergency.is_some() {
+            return Vec::new();
+        }
+        self.purposes.iter().map(|purpose| Asking { purposes: vec![purpose.clone()], ..self.clone() }).collect()
     }
 }
 
@@ -54,8 +65,9 @@ pub fn patients(resource: &Resource) -> Vec<String> {
 
 /// What is asked of consent.
 pub fn question(ctx: &Context, world: &World, asking: &Asking) -> Question {
+    let organization = format!("Organization/{}", asking.partner);
     Question {
-        recipient: Recipient::of(world, &format!("Organization/{}", asking.partner), None, &asking.roles),
+        recipient: Recipient::of(world, &organization, asking.practitioner.as_deref(), &asking.roles).or_any_staff(),
         purposes: asking.purposes.clone(),
         action: asking.action,
         at: ctx.now(),

@@ -26,6 +26,7 @@ pub fn of(ctx: &Context, resource: &Resource, bucket: i64, origin: &str) -> Plac
         labels: facts.labels().iter().cloned().collect(),
         facts: facts.columns(),
         entries,
+        views: Vec::new(),
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Planned {
     pub broken: Vec<Issue>,
     /// Whether its labels are others than before.
     pub relabelled: bool,
+    /// The sorts of readers, and whether it differs for each from what was there.
+    pub views: Vec<(String, bool)>,
 }
 
 impl Planned {
@@ -56,6 +58,7 @@ impl Planned {
             notes: Vec::new(),
             broken: Vec::new(),
             relabelled: false,
+            views: Vec::new(),
         }
     }
 
@@ -80,6 +83,7 @@ impl Planned {
             notes: Vec::new(),
             broken: Vec::new(),
             relabelled: false,
+            views: Vec::new(),
         }
     }
 }
@@ -286,12 +290,13 @@ pub fn judge(caller: &Caller, one: &mut Planned) {
     }
     if !origin {
         // What was hidden from it stays (rules.md 9).
-        match merge(stored, view, &resource) {
+        let free = if one.kind == "Task" && one.roles.target { &transition::TARGET_SETS[..] } else { &[] };
+        match merge(stored, view, &resource, free) {
             Ok(merged) => resource = merged,
             Err(refused) => {
                 let known: Vec<String> = one.broken.iter().map(|issue| issue.expression.clone()).collect();
                 one.broken.extend(refused.into_iter().filter(|at| !known.contains(at)).map(|at| {
-                    let text = format!("`{at}` holds what is hidden from you: send it back as you read it");
+                    let text = format!("`{at}` may hold what is hidden from you: send it back as you read it");
                     Issue::error("business-rule", "hidden-not-yours", text).at(at)
                 }));
             }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::consent::{Kept, Quiet, Regimes};
+use crate::consent::{Kept, LEAST_OF_ALL, Quiet, Regimes, WHOLE, sort};
 use crate::fhir::search::Param;
 use crate::fhir::search::path::Path;
 use crate::partner::Partner;
@@ -20,22 +20,48 @@ use super::{Asking, Context};
 pub struct Worked {
     partners: Arc<Vec<Partner>>,
     regimes: Arc<Regimes>,
-    quiet: Arc<Vec<Quiet>>,
+    found: Found,
+}
+
+/// By what a caller does not find, and of which sorts of readers it is, by type.
+#[derive(Clone)]
+pub struct Found {
+    pub quiet: Arc<Vec<Quiet>>,
+    pub sorts: Arc<Vec<(String, String)>>,
 }
 
 /// The parameters for this asker.
-pub async fn of(ctx: &Context, asking: &Asking) -> Result<Arc<Vec<Quiet>>, Fault> {
+pub async fn of(ctx: &Context, asking: &Asking) -> Result<Found, Fault> {
     let (partners, regimes) = (ctx.partners().await?, ctx.regimes());
     let key = format!("{} {}", asking.partner, asking.purposes.join(" "));
     if let Some(known) = ctx.quiet_of(&key, |known| {
         let same = Arc::ptr_eq(&known.partners, &partners) && Arc::ptr_eq(&known.regimes, &regimes);
-        same.then(|| known.quiet.clone())
+        same.then(|| known.found.clone())
     }) {
         return Ok(known);
     }
     let quiet = Arc::new(worked_out(ctx, asking, &partners, &regimes));
-    ctx.keep_quiet(key, Worked { partners, regimes, quiet: quiet.clone() });
-    Ok(quiet)
+    let found = Found { quiet, sorts: Arc::new(sorts(asking, &partners, &regimes)) };
+    ctx.keep_quiet(key, Worked { partners, regimes, found: found.clone() });
+    Ok(found)
+}
+
+/// Of which sorts of readers an asker is, by type: that of the one list which binds it for all its purposes, else of
+/// those who see the least.
+fn sorts(asking: &Asking, partners: &[Partner], regimes: &Regimes) -> Vec<(String, String)> {
+    let Some(own) = partners.iter().find(|partner| partner.id == asking.partner) else { return Vec::new() };
+    let of = |kind: &str, purpose: &String| {
+        let bound = regimes.may_owe_the_least(purpose, own.kind.code(), &own.regimes);
+        let kept = regimes.minimum.of(kind, own.kind.code(), [purpose.as_str()].into_iter()).filter(|_| bound);
+        kept.map_or_else(|| WHOLE.to_string(), |kept| sort(&kept))
+    };
+    let sort_of = |kind: &str| {
+        let found: BTreeSet<String> = asking.purposes.iter().map(|purpose| of(kind, purpose)).collect();
+        let first = found.first().filter(|_| found.len() == 1).cloned();
+        first.unwrap_or_else(|| LEAST_OF_ALL.to_string())
+    };
+    let kinds = regimes.minimum.kinds().into_iter();
+    kinds.map(|kind| (kind.to_string(), sort_of(kind))).filter(|(_, sort)| sort != WHOLE).collect()
 }
 
 fn worked_out(ctx: &Context, asking: &Asking, partners: &[Partner], regimes: &Regimes) -> Vec<Quiet> {

@@ -12,17 +12,21 @@ use super::{Asking, Context, grants, quiet};
 /// Most resources that one reach names one by one, because a statement cannot carry what is permitted of a person's
 /// record; beyond it people are withheld, and the answer says so (rules.md 26).
 const KEYS_MAX: usize = 4_000;
+/// Most of people and tests together that a statement says.
+pub(super) const WEIGHT_MAX: usize = 12_000;
 /// Most tests that a statement carries for one person.
 const TESTS_MAX: usize = 400;
 
 /// The reach that needs no consent: what is a partner's own, and the directory.
 pub async fn own(ctx: &Context, partner: &str) -> Result<Reach, Fault> {
-    Ok(Reach::of(partner, Vec::new(), false).masking(ctx.agencies().await?.shelters.clone()))
+    let agencies = ctx.agencies().await?;
+    Ok(Reach::of(partner, Vec::new(), false).masking(agencies.shelters.clone(), agencies.hidden.clone()))
 }
 
 /// The same for who searches: what copies do not have is not found by either.
 async fn own_alone(ctx: &Context, asking: &Asking) -> Result<Reach, Fault> {
-    Ok(own(ctx, &asking.partner).await?.quiet(quiet::of(ctx, asking).await?))
+    let found = quiet::of(ctx, asking).await?;
+    Ok(own(ctx, &asking.partner).await?.quiet(found.quiet).of_sorts(found.sorts))
 }
 
 /// What the asker may see of some types, of one person or of everybody.
@@ -80,15 +84,27 @@ fn is_opened(kind: &str) -> bool {
 /// What the asker may see of any type, of everybody: as rows say it or, while those are being written, of as many
 /// people as are looked at in one search. The grounds are nobody's: who is found is decided when it is found.
 pub async fn reach_of_all(ctx: &Context, asking: &Asking) -> Result<Reach, Fault> {
-    if let Some(everybody) = grants::everybody(ctx, asking).await? {
-        let (reach, _) = reach_of(ctx, asking, everybody.particular, everybody.withheld).await?;
-        return Ok(reach.granting(everybody.granted));
+    if let Some(reach) = from_rows(ctx, asking).await? {
+        let mut each = Vec::new();
+        for alone in asking.each_purpose() {
+            each.extend(from_rows(ctx, &alone).await?);
+        }
+        if each.len() == asking.each_purpose().len() {
+            return Ok(reach.by_purpose(each).within_weight(WEIGHT_MAX));
+        }
     }
     let bound = ctx.config.consent.people_max;
     let mut patients = concerned(ctx, &asking.partner, "", bound + 1).await?;
     let withheld = patients.len() > bound;
     patients.truncate(bound);
-    Ok(reach_of(ctx, asking, patients, withheld).await?.0)
+    Ok(reach_of(ctx, asking, patients, withheld).await?.0.within_weight(WEIGHT_MAX))
+}
+
+/// As rows say it; `None` as long as they are not all written.
+async fn from_rows(ctx: &Context, asking: &Asking) -> Result<Option<Reach>, Fault> {
+    let Some(everybody) = grants::everybody(ctx, asking).await? else { return Ok(None) };
+    let (reach, _) = reach_of(ctx, asking, everybody.particular, everybody.withheld).await?;
+    Ok(Some(reach.granting(everybody.granted)))
 }
 
 /// What the asker may see of any type that names one person.
@@ -154,24 +170,44 @@ async fn share(
         return Ok((own.over(Vec::new(), withheld), grounds));
     }
     let mut budget = KEYS_MAX;
+    let shares = shares(ctx, asking, &patients, &grounds, &mut budget, &mut withheld).await?;
+    let mut each = Vec::new();
+    if patients.len() > 1 {
+        for alone in asking.each_purpose() {
+            let shares = self::shares(ctx, &alone, &patients, &grounds, &mut budget, &mut withheld).await?;
+            each.push(Reach::of(&asking.partner, shares, false));
+        }
+    }
+    Ok((own.over(shares, withheld).by_purpose(each), grounds))
+}
+
+/// What is permitted of each one's record; who does not fit is withheld.
+async fn shares(
+    ctx: &Context,
+    asking: &Asking,
+    patients: &[String],
+    grounds: &Grounds,
+    budget: &mut usize,
+    withheld: &mut bool,
+) -> Result<Vec<(String, Condition)>, Fault> {
     let mut shares = Vec::new();
     for patient in patients {
-        let Some(residual) = grounds.residual(ctx, asking, &patient) else { continue };
+        let Some(residual) = grounds.residual(ctx, asking, patient) else { continue };
         let condition = match residual.condition() {
             Condition::Never => continue,
-            condition if is_carried(&grounds, &condition, &patient) => condition,
-            _ => match worked_out(ctx, &grounds, asking, &patient, budget).await? {
+            condition if is_carried(grounds, &condition, patient) => condition,
+            _ => match worked_out(ctx, grounds, asking, patient, *budget).await? {
                 Some(condition) => condition,
                 None => {
-                    withheld = true;
+                    *withheld = true;
                     continue;
                 }
             },
         };
-        budget = budget.saturating_sub(condition.keys());
-        shares.push((patient, condition));
+        *budget = budget.saturating_sub(condition.keys());
+        shares.push((patient.clone(), condition));
     }
-    Ok((own.over(shares, withheld), grounds))
+    Ok(shares)
 }
 
 /// Whether a statement can carry it: not where there are too many tests, nor where an author is asked for whom only a

@@ -13,6 +13,7 @@ use crate::store::{After, Page, Stored};
 
 use super::grounds::Grounds;
 use super::leave::{Leave, Leaving};
+use super::reach::WEIGHT_MAX;
 use super::record::{self, Request};
 use super::{Asking, Context, Error, No, emergency, grounds, include, person, provenance, reach, read};
 
@@ -123,7 +124,7 @@ async fn look(
     after: Option<&After>,
     record: &mut Record,
 ) -> Result<Looked, Error> {
-    bounded(query, &sight.reach)?;
+    fit(query, &mut sight.reach);
     let (ctx, caller) = (sight.ctx, sight.caller);
     let page = if query.only_total { None } else { Some(ctx.store.search(query, &sight.reach, after).await?) };
     let total = total(ctx, query, &sight.reach, page.as_ref()).await?;
@@ -201,10 +202,16 @@ pub(super) fn covered(ctx: &Context, caller: &Caller, query: &Query) -> Result<(
     query.kinds_touched().into_iter().try_for_each(|kind| read::allowed(ctx, caller, Interaction::SearchType, kind))
 }
 
-/// What a statement says for each step of a query about each person, or each resource, that is in reach.
-const WEIGHT_MAX: usize = 12_000;
+/// Leaves as much of a reach as a statement can say once for each step of a query; of everybody's rows twice, since
+/// those whose views are older than they are are looked for by themselves.
+fn fit(query: &Query, reach: &mut Reach) {
+    let max = WEIGHT_MAX / (query.steps() + 1) / if query.patient().is_none() { 2 } else { 1 };
+    if reach.weight() > max {
+        *reach = reach.clone().within_weight(max);
+    }
+}
 
-/// Whether the statement stays within what a database takes.
+/// Whether a statement can say all of a reach, for who must not overlook anything.
 pub(super) fn bounded(query: &Query, reach: &Reach) -> Result<(), Error> {
     if (query.steps() + 1) * reach.weight() <= WEIGHT_MAX {
         return Ok(());

@@ -175,7 +175,7 @@ pub async fn caller(ctx: &Context, authorization: Option<&str>) -> Result<Caller
         return Err(denied());
     }
     let caller = known.caller.clone().ok_or_else(denied)?;
-    Ok(caller.with_roles(client.roles()))
+    Ok(caller.with_roles(client.roles()).with_practitioner(client.practitioner.clone()))
 }
 
 /// Whether an access token is good, and for what (RFC 7662); `None` says nothing about why not.
@@ -213,7 +213,10 @@ pub async fn session(ctx: &Context, link: &str) -> Result<Option<String>, Fault>
 pub async fn session_caller(ctx: &Context, session: &str) -> Result<Option<(Caller, User)>, Fault> {
     let Some(claims) = Claims::verify(session, Use::Session, &ctx.keys, ctx.now()) else { return Ok(None) };
     let user = ctx.user(&claims.sub).await?.filter(|user| user.partner == claims.partner);
-    Ok(user.and_then(|user| Some((Caller::user(&claims)?.with_roles(user.roles()), user))))
+    let caller = |user: &User| {
+        Some(Caller::user(&claims)?.with_roles(user.roles()).with_practitioner(user.practitioner.clone()))
+    };
+    Ok(user.and_then(|user| Some((caller(&user)?, user))))
 }
 
 fn user_claims(ctx: &Context, user: &User, ttl_secs: i64) -> Claims {

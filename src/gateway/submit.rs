@@ -24,7 +24,7 @@ use super::link::link;
 use super::plan::{Planned, judge, plan};
 use super::record::{self, Request};
 use super::referral::{self, Desk};
-use super::{Context, Error, No, emergency, handover, person, place, worklist};
+use super::{Context, Error, No, emergency, handover, person, place, views, worklist};
 
 /// One thing to be done.
 #[derive(Debug)]
@@ -177,6 +177,11 @@ async fn once(
     label(ctx, caller, &mut planned).await?;
     planned.iter_mut().for_each(|one| one.notes.extend(conditions.warning()));
     let checked = check(ctx, caller, request, interaction, &mut planned).await?;
+    for (one, valid) in planned.iter_mut().zip(&checked) {
+        if let Some(valid) = valid {
+            one.views = views::of(ctx, one, valid.resource()).await?;
+        }
+    }
 
     let partners = ctx.partners().await?;
     let desk = Desk { ctx, partners: &partners };
@@ -210,7 +215,9 @@ async fn once(
         checked.into_iter().enumerate().partition(|(at, _)| planned[*at].kind == "Task");
     // Deletions first (FHIR R4 http.html#trules).
     let (deletions, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, valid)| valid.is_none());
-    for (at, valid) in deletions.into_iter().chain(others) {
+    // What is about other resources of the same Bundle, after them.
+    let (about, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|(at, _)| planned[*at].kind == "Provenance");
+    for (at, valid) in deletions.into_iter().chain(others).chain(about) {
         written[at] = Some(put(&desk, &mut tx, &mut planned[at], valid, &mut record).await?);
     }
     for (at, valid) in tasks {
@@ -242,14 +249,22 @@ async fn put(
     record: &mut Record,
 ) -> Result<Written, Error> {
     let ctx = desk.ctx;
-    let Some(valid) = valid else { return delete_one(ctx, tx, one, record).await };
+    let Some(valid) = valid else {
+        if one.kind == "Provenance" {
+            handover::author(ctx, tx, one, None).await?;
+        }
+        return delete_one(ctx, tx, one, record).await;
+    };
     let place = place::of(ctx, valid.resource(), one.bucket, &one.origin);
-    let written = store(tx, one, &valid, &place, record).await?;
+    let written = store(tx, one, &valid, place, record).await?;
     match one.kind.as_str() {
         "Consent" => {
             worklist::file(ctx, tx, desk.partners, (one.bucket, &one.origin), valid.resource()).await?;
         }
-        "Provenance" => handover::revise(ctx, tx, &one.origin, valid.resource()).await?,
+        "Provenance" => {
+            handover::revise(ctx, tx, &one.origin, valid.resource()).await?;
+            handover::author(ctx, tx, one, Some(valid.resource())).await?;
+        }
         _ => {}
     }
     Ok(written)
@@ -263,7 +278,10 @@ async fn put_task(
     valid: Option<Valid>,
     record: &mut Record,
 ) -> Result<Written, Error> {
-    let Some(valid) = valid else { return delete_one(desk.ctx, tx, one, record).await };
+    let Some(valid) = valid else {
+        handover::take_back(desk.ctx, tx, one, &BTreeSet::new()).await?;
+        return delete_one(desk.ctx, tx, one, record).await;
+    };
     let filed = tx.referral(one.bucket, &one.id).await?;
     let purposes = filed.as_ref().map_or_else(|| caller.purposes().to_vec(), |filed| filed.purposes.clone());
     let mut task = valid.resource().clone();
@@ -279,10 +297,11 @@ async fn put_task(
     let valid = if task == *valid.resource() {
         valid
     } else {
+        one.views.clear();
         desk.ctx.profiles.check(task, &Against::default()).map_err(|found| Error::No(No::Invalid, found.0))?
     };
     let place = place::of(desk.ctx, valid.resource(), one.bucket, &one.origin);
-    let written = store(tx, one, &valid, &place, record).await?;
+    let written = store(tx, one, &valid, place, record).await?;
     handover::note(desk.ctx, tx, caller.partner(), one, valid.resource()).await?;
     if let Some(outlook) = &outlook {
         let push = one.roles.requester || !one.roles.target;
@@ -295,11 +314,12 @@ async fn store(
     tx: &mut Tx,
     one: &mut Planned,
     valid: &Valid,
-    place: &Place,
+    place: Place,
     record: &mut Record,
 ) -> Result<Written, Error> {
     let resource = valid.resource();
-    if !tx.put(valid, place, one.current.as_ref().map(|current| current.version)).await? {
+    let place = Place { views: std::mem::take(&mut one.views), ..place };
+    if !tx.put(valid, &place, one.current.as_ref().map(|current| current.version)).await? {
         return Err(lost_race(&one.kind, &one.id));
     }
     record.released.push(Disclosure {
@@ -366,8 +386,10 @@ async fn people(tx: &mut Tx, of: impl Iterator<Item = &Planned>) -> Result<BTree
             found.insert((home, patient));
         }
         // One that is about Consents alone turns decisions about those Consents' people.
-        for resource in one.resource.iter().filter(|resource| resource.kind() == "Provenance") {
+        for resource in before.iter().chain(&one.resource).filter(|resource| resource.kind() == "Provenance") {
             found.extend(handover::revised_people(tx, &one.origin, resource).await?);
+            let authored = handover::authored(tx, &one.origin, resource).await?;
+            found.extend(authored.into_iter().map(|(bucket, patient, _)| (bucket, patient)));
         }
     }
     Ok(found)

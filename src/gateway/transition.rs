@@ -60,7 +60,7 @@ const PATIENT: [Step; 13] = [
 const TASK_FOR_PATIENT: &str = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-TaskForPatient";
 
 /// What the referral's target may set (rules.md 12).
-const TARGET_SETS: [&str; 8] =
+pub const TARGET_SETS: [&str; 8] =
     ["status", "statusReason", "businessStatus", "owner", "output", "note", "lastModified", "executionPeriod"];
 
 /// Whether a Task in this state is over.

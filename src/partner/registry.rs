@@ -78,6 +78,9 @@ pub struct Client {
     /// Whether it may declare an emergency (break the glass).
     #[serde(default)]
     pub btg: bool,
+    /// Who of the partner's staff it is, as `Practitioner/x`; without one it may be anybody.
+    #[serde(default)]
+    pub practitioner: Option<String>,
 }
 
 /// A person who signs in to the console.
@@ -89,6 +92,9 @@ pub struct User {
     /// Whether this person may declare an emergency (break the glass).
     #[serde(default)]
     pub btg: bool,
+    /// Who of the partner's staff it is, as `Practitioner/x`; without one it may be anybody.
+    #[serde(default)]
+    pub practitioner: Option<String>,
 }
 
 impl Kind {

@@ -11,7 +11,7 @@ use crate::consent::{Quiet, Reach};
 use crate::fhir::search::{Criterion, Filter, ParamKind, Test};
 
 use super::sql::Sql;
-use super::{reach, value};
+use super::{reach, value, view};
 
 /// What the conditions of one search share.
 #[derive(Clone, Copy)]
@@ -158,16 +158,53 @@ pub(super) fn spoken_of(sql: Sql, quiet: &Quiet, within: &Reach) -> Sql {
 }
 
 fn holds_filter(sql: Sql, kind: Option<&str>, filter: &Filter, asked: Asked) -> Sql {
-    found_by(sql, kind, &filter.param, asked.within, |sql| passes_filter(sql, kind, filter, asked))
+    found_by(sql, kind, &filter.param, asked.within, |sql| {
+        let sql = if filter.negated { sql.push("NOT ") } else { sql };
+        if !filter.tests.iter().any(|test| may_be_masked(test, asked.within)) {
+            return passes_filter(sql, kind, filter, asked);
+        }
+        // A copy says `masked` where it would refer to an entry that is hidden: only on one's own rows is it found.
+        let sql = passes_filter(sql.push("("), kind, filter, asked).push(" AND (r.origin = ");
+        let spoken_of: Vec<&Test> = filter.tests.iter().collect();
+        sql.bind(asked.within.partner())
+            .push(" OR ")
+            .any(spoken_of, |sql, test| {
+                let one = Filter { tests: vec![test.clone()], negated: false, ..filter.clone() };
+                let sql = names_no_masked(sql.push("("), test, asked.within).push(" AND ");
+                passes_filter(sql, kind, &one, Asked { is_narrow: true, ..asked }).push(")")
+            })
+            .push("))")
+    })
+}
+
+/// Whether what is sought may be a directory entry that is hidden from the caller.
+fn may_be_masked(test: &Test, within: &Reach) -> bool {
+    let is_hidden = |kind: &String| within.hidden_kinds().contains(kind);
+    !within.masked().is_empty() && matches!(test, Test::Reference { kind, .. } if kind.as_ref().is_none_or(is_hidden))
+}
+
+/// Appends that what a test seeks is there and not hidden. What is not there is not found either, as it is masked
+/// either way: else the answer would tell the one from the other.
+fn names_no_masked(sql: Sql, test: &Test, within: &Reach) -> Sql {
+    let Test::Reference { kind, id } = test else { return sql.push("1 = 1") };
+    if !may_be_masked(test, within) {
+        return sql.push("1 = 1");
+    }
+    let sql = sql.push("EXISTS (SELECT 1 FROM resource m WHERE m.id = ").bind(id.as_str());
+    let sql = match kind {
+        Some(kind) => sql.push(" AND m.kind = ").bind(kind.as_str()),
+        None => sql,
+    };
+    let sql = sql.push(" AND NOT (m.kind IN (").bind_list(within.hidden_kinds().iter().map(String::as_str));
+    sql.push(") AND m.origin IN (").bind_list(within.masked().iter().map(String::as_str)).push(")))")
 }
 
 fn passes_filter(sql: Sql, kind: Option<&str>, filter: &Filter, asked: Asked) -> Sql {
-    let sql = if filter.negated { sql.push("NOT ") } else { sql };
     let Some(first) = filter.tests.first() else { return sql.push("1 = 0") };
     match (first, kind) {
         (Test::Id(_) | Test::Updated(..), _) => sql.any(&filter.tests, |sql, test| match test {
             Test::Id(id) => sql.push("r.id = ").bind(id.as_str()),
-            Test::Updated(prefix, interval) => value::updated(sql, *prefix, interval),
+            Test::Updated(prefix, interval) => view::updated(sql, *prefix, interval, asked.within),
             _ => sql.push("1 = 0"),
         }),
         (first, Some(kind)) if !asked.is_narrow && is_narrow_filter(filter) => {

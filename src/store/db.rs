@@ -23,13 +23,14 @@ macro_rules! step {
 /// Number, name and the texts for SQLite and PostgreSQL, whose files bear equal names.
 type Step = (i64, &'static str, &'static str, &'static str);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     step!(1, "0001_exchange"),
     step!(2, "0002_conditional"),
     step!(3, "0003_search"),
     step!(4, "0004_operations"),
     step!(5, "0005_facts"),
     step!(7, "0007_flows"),
+    step!(9, "0009_views"),
 ];
 
 /// Two databases, one text.

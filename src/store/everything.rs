@@ -5,7 +5,7 @@ use crate::fhir::{Instant, Interval};
 
 use super::resource::{Stored, of_person};
 use super::sql::Sql;
-use super::{Fault, Store, criterion, reach};
+use super::{Fault, Store, criterion, reach, view};
 
 /// What of a person's record is wanted.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl Store {
         let sql = sql.push(" AND r.kind = p.kind AND r.id = p.id AND r.deleted = 0");
         let mut sql = reach::visible_of(sql.push(" AND "), within, kinds);
         if let Some(since) = of.since {
-            sql = sql.push(" AND r.updated_at >= ").bind(since.0);
+            sql = view::since(sql.push(" AND "), since, within);
         }
         if let Some(during) = of.during {
             // What copies do not have is not found by either.

@@ -9,7 +9,7 @@ use super::criterion::{self, Asked, table_of};
 use super::db::Cell;
 use super::resource::{Stored, of_person};
 use super::sql::Sql;
-use super::{Fault, Store, reach};
+use super::{Fault, Store, reach, view};
 
 /// A page of rows.
 #[derive(Debug)]
@@ -32,17 +32,17 @@ impl Store {
     pub async fn search(&self, query: &Query, within: &Reach, after: Option<&After>) -> Result<Page, Fault> {
         let order = if query.order.is_empty() { &RECENT[..] } else { &query.order[..] };
         let is_by_time = matches!(order, [SortKey { by: SortBy::Updated, .. }]);
+        let limit = query.count as i64 + 1;
         let sql = if is_by_time {
-            by_time(query, within, order[0].descending, after)
+            by_time(query, within, order[0].descending, after, limit)
         } else {
-            by_keys(query, within, order, after)
+            by_keys(query, within, order, after).bind(limit)
         };
-        let mut found = self.db.fetch(sql.bind(query.count as i64 + 1)).await?;
+        let mut found = self.db.fetch(sql).await?;
         let more = found.len() > query.count;
         found.truncate(query.count);
         let next = found.last().filter(|_| more).map(|last| {
-            let keys =
-                if is_by_time { vec![Key::Int(last.int(4))] } else { last.0[KEYS_AT..].iter().map(Key::of).collect() };
+            let keys = last.0[KEYS_AT..].iter().map(Key::of).collect();
             After { order: After::order_of(&query.order), keys, kind: last.text(1), id: last.text(2) }
         });
         Ok(Page { rows: found.into_iter().map(Stored::of).collect(), next })
@@ -57,32 +57,56 @@ impl Store {
     /// How the database would go about a page and its count, step by step: a test holds each step to an index.
     pub async fn plans(&self, query: &Query, within: &Reach) -> Result<Vec<Vec<String>>, Fault> {
         let page = if query.order.is_empty() {
-            by_time(query, within, true, None)
+            by_time(query, within, true, None, 50)
         } else {
-            by_keys(query, within, &query.order, None)
+            by_keys(query, within, &query.order, None).bind(50_i64)
         };
         let count = matching(Sql::new("SELECT COUNT(*)"), query, within);
-        Ok(vec![self.db.plan(page.bind(50_i64)).await?, self.db.plan(count).await?])
+        Ok(vec![self.db.plan(page).await?, self.db.plan(count).await?])
     }
 }
 
-/// The common order, read from the index that is in it.
-fn by_time(query: &Query, within: &Reach, descending: bool, after: Option<&After>) -> Sql {
-    let mut sql = matching(Sql::new("SELECT ").push(Stored::columns()), query, within);
-    if let Some(after) = after {
-        // A row value is a range of the index; the same in ANDs and ORs is not.
-        sql = sql.push(" AND (r.updated_at, r.id, r.kind)").push(if descending { " < (" } else { " > (" });
-        sql = sql.bind(after.keys.first().map_or(0, Key::int)).push(", ").bind(after.id.as_str());
-        sql = sql.push(", ").bind(after.kind.as_str()).push(")");
+/// The common order: by when the caller's view was changed last.
+///
+/// Where many rows are left they are read from the index that is in that order. It knows the moments of the rows, not
+/// of the views; the few rows of which a view is older are found by themselves and put between the others.
+fn by_time(query: &Query, within: &Reach, descending: bool, after: Option<&After>, limit: i64) -> Sql {
+    let by_view = |sql: Sql| view::moment(sql, within);
+    let select = |sql: Sql| sql.push("SELECT ").push(Stored::columns()).push(", ");
+    if is_narrow(query) {
+        // They are found first and sorted then.
+        let sql = matching(by_view(select(Sql::default())).push(" AS seen_at"), query, within);
+        let sql = next_to(sql, by_view, descending, after);
+        return sql.push(if descending { BY_VIEW.1 } else { BY_VIEW.0 }).bind(limit);
     }
-    // INVARIANT: (updated_at, id, kind) is unique; the page token depends on it. Where few rows are left, they are
-    // found first and sorted then: `+ 0` keeps the planner from walking all rows in order.
-    sql.push(match (descending, is_narrow(query)) {
-        (false, true) => " ORDER BY r.updated_at + 0, r.id, r.kind LIMIT ",
-        (false, false) => " ORDER BY r.updated_at, r.id, r.kind LIMIT ",
-        (true, true) => " ORDER BY r.updated_at + 0 DESC, r.id DESC, r.kind DESC LIMIT ",
-        (true, false) => " ORDER BY r.updated_at DESC, r.id DESC, r.kind DESC LIMIT ",
-    })
+    let sql = select(Sql::new("SELECT * FROM (")).push("r.updated_at AS seen_at");
+    let sql = matching(sql, query, within).push(" AND (r.origin = ").bind(within.partner());
+    let sql = sql.push(" OR r.views = 0 OR r.holder = ").bind(within.partner()).push(")");
+    let sql = next_to(sql, |sql| sql.push("r.updated_at"), descending, after);
+    let sql = sql.push(if descending { BY_ROW.1 } else { BY_ROW.0 }).bind(limit);
+    let sql = by_view(select(sql.push(") o UNION ALL SELECT * FROM ("))).push(" AS seen_at");
+    let sql = matching(sql, query, within).push(" AND r.views = 1 AND r.origin <> ").bind(within.partner());
+    let sql = sql.push(" AND (r.holder IS NULL OR r.holder <> ").bind(within.partner()).push(")");
+    let sql = next_to(sql, by_view, descending, after);
+    let sql = sql.push(if descending { BY_VIEW.1 } else { BY_VIEW.0 }).bind(limit);
+    // By position: the columns of what lies together have no names of their own.
+    sql.push(if descending { ") v ORDER BY 11 DESC, 3 DESC, 2 DESC LIMIT " } else { ") v ORDER BY 11, 3, 2 LIMIT " })
+        .bind(limit)
+}
+
+/// INVARIANT: (moment, id, kind) is unique; the page token depends on it. Rising, and falling.
+const BY_ROW: (&str, &str) =
+    (" ORDER BY r.updated_at, r.id, r.kind LIMIT ", " ORDER BY r.updated_at DESC, r.id DESC, r.kind DESC LIMIT ");
+const BY_VIEW: (&str, &str) =
+    (" ORDER BY seen_at, r.id, r.kind LIMIT ", " ORDER BY seen_at DESC, r.id DESC, r.kind DESC LIMIT ");
+
+/// Appends that a row comes behind another in the order of time.
+fn next_to(sql: Sql, moment: impl Fn(Sql) -> Sql, descending: bool, after: Option<&After>) -> Sql {
+    let Some(after) = after else { return sql };
+    // A row value is a range of the index; the same in ANDs and ORs is not.
+    let sql = moment(sql.push(" AND (")).push(", r.id, r.kind)").push(if descending { " < (" } else { " > (" });
+    let sql = sql.bind(after.keys.first().map_or(0, Key::int)).push(", ").bind(after.id.as_str());
+    sql.push(", ").bind(after.kind.as_str()).push(")")
 }
 
 /// Any order: the keys are worked out for what matches. What lacks a key comes last in either direction.
@@ -137,7 +161,7 @@ fn is_narrow(query: &Query) -> bool {
 fn key_of(sql: Sql, key: &SortKey, within: &Reach) -> Sql {
     let (code, kind) = match &key.by {
         SortBy::Id => return sql.push("r.id"),
-        SortBy::Updated => return sql.push("r.updated_at"),
+        SortBy::Updated => return view::moment(sql, within),
         SortBy::Param { code, kind } => (code, *kind),
     };
     let column = match kind {

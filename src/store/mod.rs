@@ -29,6 +29,7 @@ mod sql;
 mod sqlite;
 mod statement;
 mod value;
+mod view;
 mod walk;
 mod work;
 
@@ -49,7 +50,7 @@ pub use outbox::{Delivery, DeliveryState};
 pub use referral::{Referral, ReferralState};
 pub use registry::RECIPIENT;
 pub use resource::{Place, Stored};
-pub use statement::{HANDED, REVISED, Statement, VERIFIED};
+pub use statement::{AUTHORED, HANDED, REVISED, Statement, VERIFIED};
 pub use walk::Spot;
 pub use work::{Work, WorkOf, WorkState};
 

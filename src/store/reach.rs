@@ -37,12 +37,20 @@ pub(super) fn visible(sql: Sql, within: &Reach, kind: &str) -> Sql {
     if CONTROL.contains(&kind) || within.is_own_alone() {
         return sql.push(")");
     }
-    let sql = sql.push(" OR (");
-    let sql = people(sql, within, Who::First);
-    // Every person whom a resource names must permit (R11).
-    let sql = sql.push(" AND NOT EXISTS (SELECT 1 FROM further_patient f WHERE f.bucket = r.bucket");
-    let sql = sql.push(" AND f.kind = r.kind AND f.id = r.id AND NOT ");
-    people(sql, within, Who::Further).push(")))")
+    let sql = everyone(sql.push(" OR ("), within);
+    if within.each_purpose().is_empty() {
+        return sql.push("))");
+    }
+    let sql = sql.push(" AND (NOT EXISTS ").push(FURTHER).push(") OR ");
+    sql.any(within.each_purpose(), |sql, alone| everyone(sql.push("("), alone).push(")")).push(")))")
+}
+
+const FURTHER: &str = "(SELECT 1 FROM further_patient f WHERE f.bucket = r.bucket AND f.kind = r.kind AND f.id = r.id";
+
+/// Every person whom row `r` names permits it (R11).
+fn everyone(sql: Sql, within: &Reach) -> Sql {
+    let sql = people(sql, within, Who::First).push(" AND NOT EXISTS ").push(FURTHER).push(" AND NOT ");
+    people(sql, within, Who::Further).push(")")
 }
 
 /// Appends that everything which Provenance `r` is about is in reach (rules.md 19); of another Provenance, what is the

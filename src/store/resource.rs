@@ -10,7 +10,7 @@ use crate::profile::Valid;
 use super::bucket::bucket_in;
 use super::db::Row;
 use super::sql::{Bind, Sql};
-use super::{Fault, Store, Tx, index, reach, statement};
+use super::{Fault, Store, Tx, index, reach, statement, view};
 
 /// A row as it is stored.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ pub struct Place {
     /// What else consent may ask for.
     pub facts: Columns,
     pub entries: Vec<Entry>,
+    /// The sorts of readers, and whether this version differs for each; empty where it differs for all.
+    pub views: Vec<(String, bool)>,
 }
 
 const COLUMNS: &str =
@@ -333,11 +335,16 @@ impl Tx {
                     .bind(place.rank)
                     .push(", body = ")
                     .bind(body)
+                    .push(", views = ")
+                    .bind(i64::from(!place.views.is_empty()))
                     .push(", ");
                 let sql = place.set_facts(sql);
                 let changed = self.inner.execute(same_version(sql, place.bucket, kind, id, seen)).await?;
                 if changed == 1 {
                     index::rewrite(&mut self.inner, key, place).await?;
+                    if !place.views.is_empty() {
+                        self.inner.execute(view::seen(key, &place.views, resource, seen)).await?;
+                    }
                 }
                 changed
             }
@@ -348,7 +355,7 @@ impl Tx {
     /// Marks a deletion as a new version without a body.
     pub async fn delete(&mut self, current: &Stored, updated_at: Instant) -> Result<bool, Fault> {
         self.keep_version(current.bucket, &current.kind, &current.id, current.version).await?;
-        let sql = Sql::new("UPDATE resource SET deleted = 1, body = '', version = ")
+        let sql = Sql::new("UPDATE resource SET deleted = 1, views = 0, body = '', version = ")
             .bind(current.version + 1)
             .push(", updated_at = ")
             .bind(updated_at.0);

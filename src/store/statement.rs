@@ -1,11 +1,13 @@
 //! What holders said of their own data, beside the resources that a person's decisions read.
 //!
-//! A statement comes back among a person's grounds as a row of the kind `~verified`, `~handed` or `~revised`: no
+//! A statement comes back among a person's grounds as a row of the kind `~verified`, `~handed`, `~revised` or `~authored`: no
 //! resource has such a name. Who writes one moves the person's epoch in the same transaction.
+
+use std::collections::BTreeSet;
 
 use crate::fhir::Instant;
 
-use super::resource::home_of;
+use super::resource::{Stored, home_of};
 use super::sql::{Bind, Sql};
 use super::{Fault, Store, Tx};
 
@@ -15,6 +17,9 @@ pub const VERIFIED: &str = "~verified";
 pub const HANDED: &str = "~handed";
 /// A Consent is a revision of the one in `source`.
 pub const REVISED: &str = "~revised";
+
+/// The recipient, who is no partner but an author, wrote the resource; the source is the Provenance that says so.
+pub const AUTHORED: &str = "~authored";
 
 #[derive(Clone, Debug)]
 pub struct Statement {
@@ -70,9 +75,37 @@ impl Tx {
         let sql = sql.push(" AND what = ").bind(HANDED).push(" AND holder = ").bind(holder);
         self.inner.execute(sql.push(" AND source = ").bind(source)).await
     }
+
+    /// Takes back whom a Provenance named as authors of a person's resources.
+    pub async fn unauthor(&mut self, bucket: i64, patient: &str, source: &str) -> Result<(), Fault> {
+        let sql = Sql::new("DELETE FROM statement WHERE bucket = ").bind(bucket).push(" AND patient = ").bind(patient);
+        let sql = sql.push(" AND what = ").bind(AUTHORED).push(" AND source = ").bind(source);
+        self.inner.execute(sql).await.map(|_| ())
+    }
+
+    /// Takes back what anybody handed over by a Task, but for these; how many statements that were.
+    pub async fn take_back(
+        &mut self,
+        bucket: i64,
+        patient: &str,
+        source: &str,
+        kept: &BTreeSet<String>,
+    ) -> Result<u64, Fault> {
+        let sql = Sql::new("DELETE FROM statement WHERE bucket = ").bind(bucket).push(" AND patient = ").bind(patient);
+        let sql = sql.push(" AND what = ").bind(HANDED).push(" AND source = ").bind(source);
+        let kept = kept.iter().map(String::as_str).chain([""]);
+        self.inner.execute(sql.push(" AND about NOT IN (").bind_list(kept).push(")")).await
+    }
 }
 
 impl Store {
+    /// What has been said of a person since before a moment, in the columns of a resource. What was taken back since
+    /// is not among it.
+    pub async fn said_by(&self, patient: &str, at: Instant) -> Result<Vec<Stored>, Fault> {
+        let sql = of_person(Sql::default(), None, patient).push(" AND s.at <= ").bind(at.0);
+        Ok(self.db.fetch(sql).await?.into_iter().map(Stored::of).collect())
+    }
+
     /// Whether a partner brought in something about a person besides consents and the like.
     pub async fn holds_data(&self, partner: &str, patient: &str) -> Result<bool, Fault> {
         let sql = home_of(Sql::new("SELECT 1 FROM resource r WHERE r.bucket = "), patient);

@@ -65,14 +65,13 @@ pub(super) fn passes(sql: Sql, found: &Test) -> Sql {
     }
 }
 
-/// `_lastUpdated` is an instant: an interval of one millisecond, as it is answered. The column stands alone in each
-/// comparison, so that it is a range of an index.
-pub(super) fn updated(sql: Sql, prefix: Prefix, asked: &Interval) -> Sql {
-    let column = "r.updated_at";
+/// `_lastUpdated` is an instant: an interval of one millisecond, as it is answered. What is compared stands alone in
+/// each comparison, so that a column is a range of an index.
+pub(super) fn updated(sql: Sql, at: impl Fn(Sql) -> Sql, prefix: Prefix, asked: &Interval) -> Sql {
     let (from, until) = (asked.start.0, asked.end.0);
     // The last start of a millisecond that ends by then.
     let last = (until - 1_000).max(from);
-    let is = |sql: Sql, how: &'static str, bound: i64| sql.push(column).push(how).bind(bound);
+    let is = |sql: Sql, how: &'static str, bound: i64| at(sql).push(how).bind(bound);
     let sql = sql.push("(");
     let sql = match prefix {
         Prefix::Eq => is(is(sql, " >= ", from).push(" AND "), " <= ", last),

@@ -148,6 +148,7 @@ async fn enrol(ctx: &Context, id: &str, kind: Kind) {
         jwks: None,
         jwks_url: None,
         revoked: false,
+        practitioner: None,
     };
     enroll::client(ctx, &client).await.unwrap();
 }

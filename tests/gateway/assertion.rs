@@ -113,6 +113,7 @@ pub fn client(id: &str, partner: &str, jwks: &Value) -> Client {
         jwks_url: None,
         revoked: false,
         btg: false,
+        practitioner: None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::on_both;
 
 async fn officer(gw: &TestGateway, partner: &str) -> Browser {
     let id = format!("{partner}-officer");
-    let user = User { id: id.clone(), partner: partner.into(), role: Role::Compliance, btg: false };
+    let user = User { id: id.clone(), partner: partner.into(), role: Role::Compliance, btg: false, practitioner: None };
     enroll::user(&gw.ctx, &user).await.unwrap();
     Browser::sign_in(gw, &id).await
 }

@@ -64,7 +64,7 @@ impl Page {
 pub async fn start(on: On) -> TestGateway {
     let gw = TestGateway::exchange_with(on, |config| config.console.sign_in_links = true).await;
     for (id, role) in [("omar", Role::Compliance), ("clara", Role::CaseManager)] {
-        let user = User { id: id.into(), partner: "river-clinic".into(), role, btg: false };
+        let user = User { id: id.into(), partner: "river-clinic".into(), role, btg: false, practitioner: None };
         enroll::user(&gw.ctx, &user).await.unwrap();
     }
     gw
@@ -160,7 +160,7 @@ async fn an_officer_verifies_and_reviews_with_one_click(on: On) {
     for (id, partner, role) in
         [("hilda", "harbor-housing", Role::Compliance), ("oscar", "county-social-service", Role::Operator)]
     {
-        let user = User { id: id.into(), partner: partner.into(), role, btg: false };
+        let user = User { id: id.into(), partner: partner.into(), role, btg: false, practitioner: None };
         enroll::user(&gw.ctx, &user).await.unwrap();
     }
     let (clinic, housing) = (gw.system("river-clinic").await, gw.system("harbor-housing").await);

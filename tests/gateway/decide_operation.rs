@@ -410,3 +410,29 @@ async fn a_new_consent_is_the_word_of_who_files_it(on: On) {
     assert!(by_clinic.contains(&"corner-food-bank COC Patient +1 -0".to_string()), "{by_clinic:?}");
     assert!(by_clinic.contains(&"corner-food-bank COC Goal +1 -0".to_string()), "its own goal, and not another's");
 }
+
+on_both!(what_had_been_verified_then_counts_in_the_past);
+async fn what_had_been_verified_then_counts_in_the_past(on: On) {
+    let crate::filing::Shared { gw, clinic, housing, patient, consent, .. } = crate::filing::shared(on).await;
+    let seen = async |at: handoff::fhir::Instant| {
+        let parameters = [
+            reference("patient", &patient),
+            reference("recipient", "Organization/river-clinic"),
+            json!({"name": "at", "valueInstant": at.to_string()}),
+        ];
+        let answer = asks(&housing, &parameters).await.is(200);
+        counts(&answer).contains(&"Goal 1 seen, 0 withheld".to_string())
+    };
+    gw.advance_secs(60);
+    let before = gw.ctx.now();
+    gw.advance_secs(60);
+    crate::filing::operation(&housing, &format!("{}/$verify", key(&consent))).await.is(200);
+    gw.advance_secs(60);
+    let after = gw.ctx.now();
+    gw.advance_secs(60);
+    assert!(seen(gw.ctx.now()).await, "as it is now");
+    assert!(seen(after).await, "as it was then");
+    assert!(!seen(before).await, "before it was said");
+    clinic.revokes(&consent).await;
+    assert!(seen(after).await, "what is taken back since had counted then");
+}

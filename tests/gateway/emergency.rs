@@ -21,6 +21,7 @@ async fn holder(gw: &TestGateway, id: &str, partner: &str) -> Actor {
         jwks_url: None,
         revoked: false,
         btg: true,
+        practitioner: None,
     };
     enroll::client(&gw.ctx, &client).await.unwrap();
     gw.signed_in(id).await

@@ -133,6 +133,31 @@ async fn what_its_holder_hands_over_is_open_and_nothing_beside_it(on: On) {
     assert!(!sees(&clinic, &patient, &given).await, "it is taken back with the reference");
 }
 
+on_both!(what_was_handed_over_by_a_task_that_is_void_is_taken_back);
+async fn what_was_handed_over_by_a_task_that_is_void_is_taken_back(on: On) {
+    for is_deleted in [false, true] {
+        let gw = TestGateway::exchange(on, None).await;
+        let (clinic, housing) = (gw.system(CLINIC).await, gw.system(HOUSING).await);
+        let task = clinic.submits(&crate::harness::fixture("ana")).await.one("Task");
+        let patient = task["for"]["reference"].as_str().unwrap().to_string();
+        let path = format!("/fhir/{}", key(&task));
+        let given = key(&housing.creates(&goal(&patient)).await);
+        let mut task = housing.get(&path).await.is(200).body;
+        task["status"] = json!("accepted");
+        task["output"] = json!([{"type": {"text": "x"}, "valueReference": {"reference": given}}]);
+        housing.put(&path, &task).await.is(200);
+        assert!(sees(&clinic, &patient, &given).await);
+        if is_deleted {
+            clinic.delete(&path).await.is(204);
+        } else {
+            let mut task = clinic.get(&path).await.is(200).body;
+            task["status"] = json!("entered-in-error");
+            clinic.put(&path, &task).await.is(200);
+        }
+        assert!(!sees(&clinic, &patient, &given).await, "deleted: {is_deleted}");
+    }
+}
+
 on_both!(somebody_elses_permit_opens_its_own_data_alone);
 async fn somebody_elses_permit_opens_its_own_data_alone(on: On) {
     let Shared { gw, clinic, housing, patient, goal: theirs, .. } = shared(on).await;

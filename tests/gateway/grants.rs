@@ -67,3 +67,32 @@ async fn time_alone_opens_and_closes_what_everybody_permits(on: On) {
         assert_eq!(found(&gw.system(COUNTY).await, &people).await, expected, "{days}");
     }
 }
+
+on_both!(people_whose_rules_do_not_fit_are_withheld_and_it_is_said);
+async fn people_whose_rules_do_not_fit_are_withheld_and_it_is_said(on: On) {
+    let gw = TestGateway::exchange(on, None).await;
+    let (clinic, county) = (gw.system("river-clinic").await, gw.system(COUNTY).await);
+    let mut plain = Vec::new();
+    for at in 0..34 {
+        let patient = person(&clinic).await;
+        let selectors = match at {
+            0..4 => json!({}),
+            // A rule that is nobody else's, and as long as a statement says one.
+            _ => {
+                let data: Vec<_> = (0..390)
+                    .map(|code| json!({"type": "deny", "code": [{"coding": [{"system": patient, "code": format!("{code}")}]}]}))
+                    .collect();
+                json!({"provision": data})
+            }
+        };
+        clinic.creates(&permit(&patient, COUNTY, selectors)).await;
+        plain.extend((at < 4).then_some(patient));
+    }
+    let found = county.get("/fhir/Patient?_count=100&_total=accurate").await.is(200);
+    assert!(found.text.contains("people-withheld"), "{}", found.text);
+    assert!(plain.iter().all(|patient| found.keys().contains(patient)), "who fits is found");
+    assert_eq!(found.body["total"], found.keys().len());
+    assert!(found.keys().len() < 34);
+    // Whoever is named fits.
+    assert!(!county.get(&format!("/fhir/Patient?_id={}", &plain[0][8..])).await.is(200).keys().is_empty());
+}

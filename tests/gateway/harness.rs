@@ -167,7 +167,13 @@ impl TestGateway {
         enroll::partner(&self.ctx, &partner).await.unwrap();
         self.client(&format!("{id}-system"), id, "system/*.cruds").await;
         self.client(&format!("{id}-compliance"), id, "system/AuditEvent.rs").await;
-        let user = User { id: format!("{id}-worker"), partner: id.into(), role: Role::AgencyStaff, btg: false };
+        let user = User {
+            id: format!("{id}-worker"),
+            partner: id.into(),
+            role: Role::AgencyStaff,
+            btg: false,
+            practitioner: None,
+        };
         enroll::user(&self.ctx, &user).await.unwrap();
     }
 
@@ -181,6 +187,7 @@ impl TestGateway {
             jwks_url: None,
             revoked: false,
             btg: false,
+            practitioner: None,
         };
         enroll::client(&self.ctx, &client).await.unwrap();
     }
@@ -262,6 +269,11 @@ pub struct Answer {
 }
 
 impl Actor {
+    /// The same, with a token of its own.
+    pub fn with_token(&self, token: &str) -> Actor {
+        Actor { token: Some(token.to_string()), ..self.clone() }
+    }
+
     /// `http://127.0.0.1:…`, as it addresses the gateway.
     pub fn base(&self) -> &str {
         &self.base

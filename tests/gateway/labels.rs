@@ -50,6 +50,35 @@ async fn what_is_written_is_labelled_in_its_first_version(on: On) {
     assert!(told.text.contains("`R`, `SUD`, `OPIOIDUD`"), "{}", told.text);
 }
 
+on_both!(labels_outlive_a_deletion);
+async fn labels_outlive_a_deletion(on: On) {
+    let (gw, clinic) = start(on).await;
+    let (county, ana) = (gw.system(COUNTY).await, person(&clinic).await);
+    let normal = json!({"securityLabel": [{"system": CONFIDENTIALITY, "code": "N"}]});
+    clinic.creates(&permit(&ana, COUNTY, normal)).await;
+    let hiv = clinic.creates(&condition(&ana, ICD, "B20")).await;
+    let path = format!("/fhir/{}", key(&hiv));
+    for _ in 0..2 {
+        clinic.delete(&path).await.is(204);
+    }
+    let mut again = condition(&ana, ICD, "J45.909");
+    again["id"] = hiv["id"].clone();
+    let again = clinic.send(reqwest::Method::PUT, &path, &[], Some(again.to_string())).await;
+    assert!(again.status < 300, "{}", again.text);
+    assert_eq!(labels(&again.body), ["R", "HIV"]);
+    county.get(&path).await.is(404);
+}
+
+on_both!(words_in_letters_that_look_alike_are_read);
+async fn words_in_letters_that_look_alike_are_read(on: On) {
+    let (_gw, clinic) = start(on).await;
+    let ana = person(&clinic).await;
+    for text in ["НΙV", "ＨＩＶ", "𝐇𝐈𝐕", "H\u{20dd}IV", "dоmеstiс viоlеnсе"] {
+        assert!(labels(&clinic.creates(&noted(&ana, text)).await).is_empty(), "{text}");
+    }
+    assert_eq!(labels(&clinic.creates(&noted(&ana, "ясно, άλλο")).await), ["N"], "other alphabets alone say nothing");
+}
+
 on_both!(a_permit_on_normal_data_covers_neither_what_codes_nor_what_words_call_sensitive);
 async fn a_permit_on_normal_data_covers_neither_what_codes_nor_what_words_call_sensitive(on: On) {
     let (gw, clinic) = start(on).await;

@@ -41,6 +41,7 @@ mod revocation;
 mod rights;
 mod search;
 mod sign_in;
+mod staff;
 mod sweep;
 mod takeover;
 mod takeover2;

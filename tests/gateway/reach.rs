@@ -300,6 +300,7 @@ async fn a_branch_sees_what_its_parent_may_and_not_the_reverse(on: On) {
         jwks_url: None,
         revoked: false,
         btg: false,
+        practitioner: None,
     };
     enroll::client(&gw.ctx, &client).await.unwrap();
     assert_eq!(total(&gw.signed_in("branch").await, "Patient").await, 0);

@@ -194,6 +194,46 @@ async fn a_shelters_places_and_people_are_masked_wherever_they_are_named(on: On)
     county.get(&format!("/fhir/{location}")).await.is(404);
 }
 
+on_both!(nothing_is_found_by_the_place_that_is_masked_in_it);
+async fn nothing_is_found_by_the_place_that_is_masked_in_it(on: On) {
+    let gw = TestGateway::exchange(on, None).await;
+    let (_shelter, _, worker) = shelter(&gw).await;
+    let (clinic, county) = (gw.system("river-clinic").await, gw.system("county-social-service").await);
+    let ana = person(&clinic).await;
+    clinic.creates(&permit(&ana, "county-social-service", json!({}))).await;
+    let open = key(&clinic.creates(&json!({"resourceType": "Practitioner", "name": [{"family": "Reed"}]})).await);
+    let class = json!({"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"});
+    let encounter = |who: &str| {
+        json!({"resourceType": "Encounter", "status": "finished", "class": class,
+        "subject": {"reference": ana}, "participant": [{"individual": {"reference": who}}]})
+    };
+    let masked = key(&clinic.creates(&encounter(&worker)).await);
+    let absent = key(&clinic.creates(&encounter("Practitioner/nobody")).await);
+    let known = key(&clinic.creates(&encounter(&open)).await);
+    let id = worker.split_once('/').unwrap().1;
+    for (query, of_county, of_clinic) in [
+        (format!("Encounter?participant={worker}"), vec![], vec![&masked]),
+        (format!("Encounter?participant:Practitioner={id}"), vec![], vec![&masked]),
+        (format!("Encounter?participant={id}"), vec![], vec![&masked]),
+        ("Encounter?participant=Practitioner/nobody".to_string(), vec![], vec![&absent]),
+        (format!("Encounter?participant={open}"), vec![&known], vec![&known]),
+        (format!("Encounter?participant={worker},{open}&_sort=_id"), vec![&known], vec![&masked, &known]),
+        (format!("Encounter?patient={ana}&participant={worker}"), vec![], vec![&masked]),
+        (format!("Practitioner/{id}/Encounter"), vec![], vec![&masked]),
+        ("Encounter?participant.name=warden".to_string(), vec![], vec![]),
+        (format!("Patient?_has:Encounter:patient:participant={worker}"), vec![], vec![&ana]),
+        (format!("Patient?_has:Encounter:patient:participant={open}"), vec![&ana], vec![&ana]),
+    ] {
+        for (who, expected) in [(&county, of_county), (&clinic, of_clinic)] {
+            let found = who.get(&format!("/fhir/{query}")).await.is(200);
+            assert_eq!(found.keys().iter().collect::<Vec<_>>(), expected, "{query}");
+            assert_eq!(found.body["total"], expected.len(), "{query}");
+        }
+    }
+    let along = county.get(&format!("/fhir/Encounter?patient={ana}&_include=Encounter:participant")).await.is(200);
+    assert!(along.text.contains(&open) && !along.text.contains(&worker), "{}", along.text);
+}
+
 on_both!(a_shelters_entry_says_no_more_than_that_it_is_there);
 async fn a_shelters_entry_says_no_more_than_that_it_is_there(on: On) {
     let gw = TestGateway::exchange(on, None).await;

@@ -182,6 +182,7 @@ async fn a_header_narrows_the_purpose_and_never_widens_it(on: On) {
         jwks_url: None,
         revoked: false,
         btg: false,
+        practitioner: None,
     };
     enroll::client(&gw.ctx, &client).await.unwrap();
     let both = Some(vec!["COC".to_string(), "HMARKT".to_string()]);

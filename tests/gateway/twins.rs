@@ -153,3 +153,49 @@ async fn a_correction_of_the_person_releases_and_withdraws(on: On) {
         assert_eq!(clinic.get(&task).await.is(200).body["status"], stands);
     }
 }
+
+on_both!(people_who_permit_no_purpose_in_common_are_not_counted);
+async fn people_who_permit_no_purpose_in_common_are_not_counted(on: On) {
+    let gw = TestGateway::exchange(on, None).await;
+    let clinic = gw.system("river-clinic").await;
+    let client = handoff::partner::Client {
+        id: "two-purposes".into(),
+        partner: "county-social-service".into(),
+        scope: "system/*.cruds".into(),
+        purposes: vec!["COC".into(), "HPAYMT".into()],
+        jwks: None,
+        jwks_url: None,
+        revoked: false,
+        btg: false,
+        practitioner: None,
+    };
+    handoff::gateway::enroll::client(&gw.ctx, &client).await.unwrap();
+    let asked = ["COC", "HPAYMT"].map(str::to_string);
+    let token =
+        handoff::gateway::sign_in::token_for(&gw.ctx, "two-purposes", Some(asked.to_vec()), 300).await.ok().unwrap();
+    let county = gw.stranger().with_token(&token.token);
+    let (ana, ben) = (person(&clinic).await, person(&clinic).await);
+    let reason = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
+    let purposes = |codes: &[&str]| json!({"purpose": codes.iter().map(|code| json!({"system": reason, "code": code})).collect::<Vec<Value>>()});
+    let county_id = "county-social-service";
+    clinic.creates(&permit(&ana, county_id, purposes(&["COC"]))).await;
+    let of_ben = clinic.creates(&permit(&ben, county_id, purposes(&["HPAYMT"]))).await;
+    let team = json!({"resourceType": "Group", "type": "person", "actual": true,
+        "member": [{"entity": {"reference": ana}}, {"entity": {"reference": ben}}]});
+    let team = key(&clinic.creates(&team).await);
+    let member = format!("Group?member={ana}");
+    for (path, is_seen) in [("Group", false), (member.as_str(), false), ("Group", true), (member.as_str(), true)] {
+        if is_seen && county.get(&format!("/fhir/{team}")).await.status == 404 {
+            clinic.revokes(&of_ben).await;
+            clinic.creates(&permit(&ben, county_id, purposes(&["HPAYMT", "COC"]))).await;
+        }
+        assert_eq!(county.get(&format!("/fhir/{team}")).await.status == 200, is_seen, "{path}");
+        for more in ["", "_total=accurate&_count=1", "_summary=count"] {
+            let joint = if path.contains('?') { "&" } else { "?" };
+            let found = county.get(&format!("/fhir/{path}{joint}{more}")).await.is(200);
+            let counted = found.body["total"].as_i64();
+            assert!(counted.is_none_or(|counted| counted == i64::from(is_seen)), "{path} {more}: {}", found.text);
+            assert!(more == "_summary=count" || found.keys().len() == usize::from(is_seen), "{path}: {}", found.text);
+        }
+    }
+}

@@ -370,7 +370,13 @@ impl World {
         ];
         for (id, kind) in partners {
             gw.enrol(id, kind, None).await;
-            let officer = User { id: format!("{id}-officer"), partner: id.into(), role: Role::Compliance, btg: false };
+            let officer = User {
+                id: format!("{id}-officer"),
+                partner: id.into(),
+                role: Role::Compliance,
+                btg: false,
+                practitioner: None,
+            };
             enroll::user(&gw.ctx, &officer).await.unwrap();
         }
         gw.lets_shelters_share().await;

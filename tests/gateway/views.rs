@@ -134,3 +134,128 @@ async fn nobody_sets_what_is_hidden_from_it(on: On) {
     assert!(!refused.text.contains("one"), "{}", refused.text);
     assert_eq!(walk.clinic.get(&walk.path).await.is(200).body["note"][0]["text"], "one");
 }
+
+on_both!(time_does_not_tell_of_a_hidden_change);
+async fn time_does_not_tell_of_a_hidden_change(on: On) {
+    let walk = walk(on, |subject| permits_normal(subject, "county-social-service")).await;
+    let (clinic, county) = (&walk.clinic, &walk.county);
+    let id = walk.path.rsplit_once('/').unwrap().1.to_string();
+    walk.gw.advance_secs(60);
+    let second = key(&clinic.creates(&goal(&walk.subject, "a garden", "none")).await);
+    let subject = &walk.subject;
+    let chained = format!("/fhir/Patient?_has:Goal:subject:_lastUpdated=gt2026-03-02T12:01:30Z&_id={}", &subject[8..]);
+    let paths = [
+        "/fhir/Goal?_lastUpdated=gt2026-03-02T12:01:30Z".to_string(),
+        "/fhir/Goal?_lastUpdated=lt2026-03-02T12:00:30Z".to_string(),
+        "/fhir/Goal?_lastUpdated=eq2026-03-02T12:00:00Z".to_string(),
+        format!("/fhir/Goal?subject={subject}&_lastUpdated=ge2026-03-02T12:01:30Z"),
+        chained,
+        "/fhir/Goal".to_string(),
+        "/fhir/Goal?_count=1".to_string(),
+        format!("/fhir/Goal?subject={subject}"),
+        "/fhir/Goal?_sort=_lastUpdated".to_string(),
+        "/fhir/Goal?_sort=description,-_lastUpdated".to_string(),
+        "/fhir/Goal/_history?_since=2026-03-02T12:01:30Z".to_string(),
+        format!("/fhir/Goal/{id}/_history?_at=2026-03-02T12:02:30Z"),
+        format!("/fhir/{subject}/$everything?_since=2026-03-02T12:01:30Z"),
+    ];
+    let mut before = Vec::new();
+    for path in &paths {
+        before.push(county.get(path).await.is(200).text);
+    }
+    walk.becomes("a home", "two").await;
+    walk.becomes("a home", "three").await;
+    for (path, before) in paths.iter().zip(&before) {
+        let after = county.get(path).await.is(200).text;
+        assert_eq!(without_tokens(&after), without_tokens(before), "{path}");
+    }
+    let newest = clinic.get(&paths[5]).await.is(200).keys();
+    assert_eq!(newest, [format!("Goal/{id}"), second.clone()], "its origin sees what it wrote last");
+    assert_eq!(clinic.get(&paths[0]).await.is(200).keys(), [format!("Goal/{id}")]);
+    // What it is shown is found when it was changed.
+    walk.becomes("a house", "four").await;
+    assert_eq!(county.get(&paths[0]).await.is(200).keys(), [format!("Goal/{id}")]);
+    assert_eq!(county.get(&paths[5]).await.is(200).keys(), [format!("Goal/{id}"), second]);
+}
+
+/// Page tokens have bytes of their own.
+fn without_tokens(text: &str) -> String {
+    let mut parts = text.split("_page=");
+    let first = parts.next().unwrap_or("").to_string();
+    parts.fold(first, |said, part| format!("{said}_page={}", &part[part.find('"').unwrap_or(0)..]))
+}
+
+on_both!(time_does_not_tell_of_what_a_purpose_does_not_need);
+async fn time_does_not_tell_of_what_a_purpose_does_not_need(on: On) {
+    let gw = TestGateway::exchange(on, None).await;
+    let (clinic, bank) = (gw.system("river-clinic").await, gw.system("corner-food-bank").await);
+    let born = json!({"resourceType": "Patient", "birthDate": "1990-05-16"});
+    let subject = key(&clinic.creates(&born).await);
+    clinic.creates(&permit(&subject, "corner-food-bank", json!({}))).await;
+    gw.advance_secs(60);
+    let path = format!("/fhir/{subject}");
+    // A food bank is not told a birth date; an address it is.
+    for (what, value, is_found) in
+        [("birthDate", json!("1990-05-17"), false), ("address", json!([{"city": "Boston"}]), true)]
+    {
+        let since = format!("/fhir/Patient?_lastUpdated=ge{}", gw.ctx.now());
+        let mut now = clinic.get(&path).await.is(200).body;
+        now[what] = value;
+        clinic.put(&path, &now).await.is(200);
+        assert_eq!(bank.get(&since).await.is(200).keys().contains(&subject), is_found, "{what}");
+        assert_eq!(clinic.get(&since).await.is(200).keys(), [subject.clone()], "{what}");
+        gw.advance_secs(60);
+    }
+}
+
+on_both!(whether_a_correction_is_taken_does_not_tell_what_is_hidden);
+async fn whether_a_correction_is_taken_does_not_tell_what_is_hidden(on: On) {
+    let walk = walk(on, can_correct).await;
+    let (clinic, county) = (&walk.clinic, &walk.county);
+    // Two that look alike but for what is hidden in them.
+    let secret = |code: &str| json!({"text": code, "extension": labelled(CONFIDENTIALITY, "R")});
+    let mut changes = Vec::new();
+    for hidden in [
+        json!({"note": [secret("x")]}),
+        json!({"outcomeCode": [secret("x")]}),
+        json!({"note": [{"text": "seen"}, secret("x")]}),
+        json!({"category": [{"text": "seen", "coding": [{"code": "y", "extension": labelled(CONFIDENTIALITY, "R")}]}]}),
+    ] {
+        let mut made = goal(&walk.subject, "a home", "one");
+        made.as_object_mut().unwrap().remove("note");
+        made["addresses"] = json!([{"reference": "Condition/none"}]);
+        for (name, value) in hidden.as_object().unwrap() {
+            made[name] = value.clone();
+        }
+        let path = format!("/fhir/{}", key(&clinic.creates(&made).await));
+        let mut answers = Vec::new();
+        for change in [
+            json!({"note": [{"text": "mine"}]}),
+            json!({"outcomeCode": [{"text": "mine"}]}),
+            json!({"category": [{"text": "mine"}]}),
+            json!({"addresses": null}),
+            json!({"description": {"text": "a flat"}}),
+        ] {
+            let view = county.get(&path).await.is(200).body;
+            assert!(view.to_string().contains("REDACTED"));
+            let mut sent = view.clone();
+            for (name, value) in change.as_object().unwrap() {
+                match value {
+                    Value::Null => drop(sent.as_object_mut().unwrap().remove(name)),
+                    value if view.get(name).is_none_or(|seen| seen != value) && !view[name].is_array() => {
+                        sent[name] = value.clone();
+                    }
+                    _ => {}
+                }
+            }
+            let changed = sent != view;
+            answers.push((changed, county.put(&path, &sent).await.status));
+        }
+        changes.push(answers);
+    }
+    let refused = |at: usize| changes.iter().map(|all| all[at]).filter(|(changed, _)| *changed).collect::<Vec<_>>();
+    for at in 0..4 {
+        assert!(!refused(at).is_empty() && refused(at).iter().all(|(_, status)| *status == 422), "{at}: {changes:?}");
+    }
+    assert!(refused(4).iter().all(|(_, status)| *status == 200), "{changes:?}");
+}

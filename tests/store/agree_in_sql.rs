@@ -101,6 +101,7 @@ async fn put(ex: &Exchange, case: &Value) {
             labels: facts.labels().iter().cloned().collect(),
             facts: facts.columns(),
             entries: extract::entries(&ex.params, &resource, &Zone::utc()),
+            views: Vec::new(),
         };
         let valid = ex.profiles.check(resource, &handoff::profile::Against::default()).expect("a story is valid R4");
         let mut tx = ex.store.begin().await.unwrap();

@@ -113,6 +113,7 @@ impl Exchange {
             labels: vec![],
             facts: Facts::of(valid.resource(), &World::default()).columns(),
             entries: extract::entries(&self.params, valid.resource(), &Zone::utc()),
+            views: Vec::new(),
         };
         (valid, place)
     }

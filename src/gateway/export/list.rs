@@ -12,7 +12,7 @@ use crate::fhir::export::Pairs;
 use crate::fhir::search::Query;
 use crate::store::{After, ExportJob, ExportLine, ExportState, Fault, RecordOf, RecordPlace, Stored};
 
-use super::super::leave::Leave;
+use super::super::leave::{Leave, Leaving};
 use super::super::{Asking, Context, Error, No, person, reach};
 use super::{Reached, Wanted};
 
@@ -209,8 +209,12 @@ impl Lister<'_> {
         }
         let reach = reach::own(self.ctx, &self.asking.partner).await?;
         let stored = self.ctx.store.read(kind, id, &reach).await?.filter(|stored| !stored.deleted);
-        let fits = |stored: &Stored| self.wanted.since.is_none_or(|since| stored.updated_at.0 >= since);
-        let Some(stored) = stored.filter(fits) else { return Ok(None) };
+        let Some(stored) = stored else { return Ok(None) };
+        let leaving = self.leave.let_out(&stored, true).await?;
+        let fits = |leaving: &Leaving| self.wanted.since.is_none_or(|since| leaving.updated_at.0 >= since);
+        if !leaving.as_ref().is_some_and(fits) {
+            return Ok(None);
+        }
         Ok(self.selected(vec![stored], &reach).await?.first().map(line))
     }
 

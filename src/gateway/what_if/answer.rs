@@ -72,7 +72,8 @@ impl<'a> Answers<'a> {
                 let organization = format!("Organization/{}", supposed.recipient);
                 let practitioner = supposed.practitioner.as_deref();
                 ground.specialised(&Question {
-                    recipient: Recipient::of(ground.world(), &organization, practitioner, &supposed.roles),
+                    recipient: Recipient::of(ground.world(), &organization, practitioner, &supposed.roles)
+                        .or_any_staff(),
                     purposes: supposed.purposes.clone(),
                     action: supposed.action,
                     at: supposed.at,

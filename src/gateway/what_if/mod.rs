@@ -219,6 +219,7 @@ async fn ground_rows(ctx: &Context, people: &[String], then: Option<Instant>) ->
     for patient in people {
         let found = ctx.store.record_as_of(patient, &GROUNDS, at, ALL).await?;
         rows.extend(found.into_iter().filter(|row| row.patient.as_deref() == Some(patient)));
+        rows.extend(ctx.store.said_by(patient, at).await?);
     }
     Ok(rows)
 }
