@@ -364,6 +364,7 @@ fn a_check_by_types_finds_what_cannot_be_meant() {
     ] {
         assert_eq!(check(sound), Ok(()), "{sound}");
     }
+    let deep = format!("{}name{}", "repeat(contact | ".repeat(30), ")".repeat(30));
     for (unsound, why) in [
         ("name.given1", "`given1` is no element of HumanName"),
         ("valueQuantity", "`valueQuantity` is no element of Patient"),
@@ -381,6 +382,7 @@ fn a_check_by_types_finds_what_cannot_be_meant() {
         ("-active", "`-` cannot take boolean"),
         ("gender.abs()", "`abs()` cannot take code"),
         ("repeat(contact | nothing)", "`nothing` is no element"),
+        (&deep, "repeats too much"),
     ] {
         match check(unsound) {
             Ok(()) => panic!("{unsound} is accepted"),

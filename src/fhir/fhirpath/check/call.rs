@@ -123,7 +123,7 @@ impl Checker<'_> {
 
     /// Over all types that it comes by: of `answer|item` one may be there only further down.
     fn repeat(&self, projection: &Expr, on: Static) -> Checked {
-        let exploring = Checker { model: self.model, context: self.context.clone(), is_exploring: true };
+        let exploring = Checker { context: self.context.clone(), is_exploring: true, ..*self };
         let mut all = on;
         for _ in 0..REPEATS_MAX {
             let more = all.clone().or(exploring.check(projection, &all)?);

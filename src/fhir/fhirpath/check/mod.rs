@@ -7,6 +7,8 @@
 mod call;
 mod operator;
 
+use std::cell::Cell;
+
 use super::model::{Content, Kind, Model, System};
 use super::node::Name;
 use super::tree::{Expr, Literal, Test, TypeName, Typed, Variable};
@@ -36,13 +38,18 @@ type Checked = Result<Static, Misuse>;
 
 pub fn check(tree: &Expr, context: Kind, model: &Model) -> Result<(), Misuse> {
     let this = Static::of(Type::Fhir(context));
-    let checker = Checker { model, context: this.clone(), is_exploring: false };
+    let left = Cell::new(PARTS_MAX);
+    let checker = Checker { model, context: this.clone(), is_exploring: false, left: &left };
     checker.check(tree, &this).map(|_| ())
 }
+
+/// Parts looked at: of `repeat()` within `repeat()` each multiplies.
+const PARTS_MAX: u32 = 50_000;
 
 struct Checker<'m> {
     model: &'m Model,
     context: Static,
+    left: &'m Cell<u32>,
     /// Gathering which types `repeat()` comes by: an unknown element is then only not there.
     is_exploring: bool,
 }
@@ -80,6 +87,10 @@ fn misuse<T>(why: String) -> Result<T, Misuse> {
 
 impl Checker<'_> {
     fn check(&self, tree: &Expr, this: &Static) -> Checked {
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
+            None => return misuse("the expression repeats too much within itself".into()),
+        }
         match tree {
             Expr::Empty => Ok(Static::nothing()),
             Expr::Literal(literal) => Ok(Static::system(literal.system())),
@@ -120,24 +131,20 @@ impl Checker<'_> {
     fn entry(&self, name: &Name, this: &Static) -> Checked {
         let Some(types) = &this.types else { return Ok(Static::any()) };
         let named = self.model.kind(&name.plain);
-        let fits = |one: &Type| match one {
-            Type::Fhir(Kind::UNKNOWN) => true,
-            // `Patient.name` may be said of what is only known to be some resource.
-            Type::Fhir(kind) => self.model.is_named(*kind, &name.plain) || self.model.is(named, *kind),
-            Type::System(_) => false,
-        };
-        if named != Kind::UNKNOWN
-            && types.iter().any(|one| matches!(one, Type::Fhir(kind) if self.model.is(*kind, named)))
-        {
+        let is_of = |one: &Type| matches!(one, Type::Fhir(kind) if self.model.is(*kind, named));
+        if named != Kind::UNKNOWN && types.iter().any(is_of) {
             return Ok(this.clone());
         }
-        match types.iter().any(fits) {
-            true => Ok(Static::of(Type::Fhir(named))),
-            false if named != Kind::UNKNOWN && !types.is_empty() => {
-                misuse(format!("a path of {} cannot begin with `{}`", self.names(types), name.plain))
-            }
-            false => self.member(this, name),
+        // `Patient.name` may be said of what is only known to be some resource.
+        let may_be =
+            |one: &Type| matches!(one, Type::Fhir(kind) if *kind == Kind::UNKNOWN || self.model.is(named, *kind));
+        if types.iter().any(may_be) {
+            return Ok(Static::of(Type::Fhir(named)));
         }
+        if named != Kind::UNKNOWN && !types.is_empty() {
+            return misuse(format!("a path of {} cannot begin with `{}`", self.names(types), name.plain));
+        }
+        self.member(this, name)
     }
 
     fn member(&self, on: &Static, name: &Name) -> Checked {

@@ -39,7 +39,7 @@ impl<'a> Run<'a> {
                 return Err(Failure::Wrong(format!("`{name}()` is for texts")));
             }
             Some(item) if self.scope.is_strict => {
-                return Err(Failure::Wrong(format!("`{name}()` is for texts, not for {}", article(&item))));
+                return Err(Failure::Wrong(format!("`{name}()` is for texts, not for {}", described(&item))));
             }
             // A date or a number is taken as it is written: profiles leave out `toString()`.
             Some(item) => convert::text(&item).unwrap_or_default(),
@@ -160,7 +160,7 @@ fn whole<'a>(count: usize) -> Items<'a> {
     Items::One(Item::Integer(i32::try_from(count).unwrap_or(i32::MAX)))
 }
 
-fn article(item: &Item) -> String {
+fn described(item: &Item) -> String {
     item.system().map_or_else(|| "an element".into(), |system| format!("a {}", system.name()))
 }
 
