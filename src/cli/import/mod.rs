@@ -191,7 +191,7 @@ fn take(file: &Path, definitions: &Profiles, items: &mut Vec<Item>) -> std::io::
         text.read_to_end(&mut bytes)?;
         match resource(&bytes, definitions) {
             Ok(resource) => items.extend(unpack(&from, resource)),
-            Err(outcome) => unreadable += refuse(file, &outcome),
+            Err(outcome) => unreadable += refuse(file, 0, &outcome),
         }
     } else if file.extension().is_some_and(|end| end == "ndjson") {
         let (mut line, mut at) = (Vec::new(), 0);
@@ -214,7 +214,7 @@ fn find(from: &Rc<Path>, text: impl BufRead, whole: Stretch, items: &mut Vec<Ite
     let outlined = outline(text, whole.from)?;
     let around = match read::resource(&outlined.around) {
         Ok(around) => around,
-        Err(issue) => return Ok(refuse(from, &issue.into())),
+        Err(issue) => return Ok(refuse(from, whole.from, &issue.into())),
     };
     if !is_taken_apart(&around) {
         let kind = around.kind().to_string();
@@ -230,14 +230,15 @@ fn find(from: &Rc<Path>, text: impl BufRead, whole: Stretch, items: &mut Vec<Ite
                 items.push(Item { from: from.clone(), kind, content: Content::Entry(stretch) });
             }
             Ok(None) => {}
-            Err(outcome) => unreadable += refuse(from, &outcome),
+            Err(outcome) => unreadable += refuse(from, stretch.from, &outcome),
         }
     }
     Ok(unreadable)
 }
 
-fn refuse(file: &Path, outcome: &Outcome) -> usize {
-    put(&json!({"file": file.display().to_string(), "outcome": outcome.to_value()}).to_string());
+/// Says what cannot be read: lines and columns are counted from the byte at which it begins.
+fn refuse(file: &Path, byte: u64, outcome: &Outcome) -> usize {
+    put(&json!({"file": file.display().to_string(), "byte": byte, "outcome": outcome.to_value()}).to_string());
     1
 }
 
