@@ -164,8 +164,12 @@ fn fail(message: &str) -> ExitCode {
 
 /// A resource from a file: XML by its first character, JSON otherwise.
 fn resource(bytes: &[u8], definitions: &Profiles) -> Result<Resource, Outcome> {
-    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start();
-    if text.starts_with(b"<") { xml::resource(bytes, definitions).map_err(Outcome) } else { Ok(read::resource(bytes)?) }
+    if is_xml(bytes) { xml::resource(bytes, definitions).map_err(Outcome) } else { Ok(read::resource(bytes)?) }
+}
+
+fn is_xml(bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    text.trim_ascii_start().starts_with(b"<")
 }
 
 /// A line for the person at the terminal.

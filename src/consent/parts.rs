@@ -28,6 +28,22 @@ pub enum Step {
 /// The way from a resource to one of its elements.
 pub type Way = Vec<Step>;
 
+/// A step while a resource is walked: names are copied for the few elements that carry labels alone.
+#[derive(Clone, Copy)]
+enum Pace<'v> {
+    Name(&'v str),
+    At(usize),
+}
+
+impl From<&Pace<'_>> for Step {
+    fn from(pace: &Pace) -> Step {
+        match pace {
+            Pace::Name(name) => Step::Name((*name).to_string()),
+            Pace::At(at) => Step::At(*at),
+        }
+    }
+}
+
 /// System and code of labels.
 pub type Labels = BTreeSet<(String, String)>;
 
@@ -96,14 +112,14 @@ pub fn pointer(way: &Way) -> String {
     })
 }
 
-fn member(name: &str, value: &Value, above: &Labels, way: &mut Way, found: &mut Vec<Part>) {
+fn member<'v>(name: &'v str, value: &'v Value, above: &Labels, way: &mut Vec<Pace<'v>>, found: &mut Vec<Part>) {
     // `_birthDate` is about `birthDate`, and of a list each about the one at its place.
     let (plain, sibling) = name.strip_prefix('_').map_or((name, false), |plain| (plain, true));
-    way.push(Step::Name(plain.to_string()));
+    way.push(Pace::Name(plain));
     match value {
         Value::Array(list) => {
             for (at, item) in list.iter().enumerate() {
-                way.push(Step::At(at));
+                way.push(Pace::At(at));
                 element(item, plain == "contained" && way.len() == 2, sibling, above, way, found);
                 way.pop();
             }
@@ -113,7 +129,14 @@ fn member(name: &str, value: &Value, above: &Labels, way: &mut Way, found: &mut 
     way.pop();
 }
 
-fn element(value: &Value, contained: bool, sibling: bool, above: &Labels, way: &mut Way, found: &mut Vec<Part>) {
+fn element<'v>(
+    value: &'v Value,
+    contained: bool,
+    sibling: bool,
+    above: &Labels,
+    way: &mut Vec<Pace<'v>>,
+    found: &mut Vec<Part>,
+) {
     let Value::Object(object) = value else { return };
     let mut labels = own(object);
     if contained {
@@ -124,7 +147,7 @@ fn element(value: &Value, contained: bool, sibling: bool, above: &Labels, way: &
     if contained || !labels.is_empty() {
         labels.extend(above.iter().cloned());
         let kind = Element::new(value).text("resourceType").filter(|_| contained).map(str::to_string);
-        found.push(Part { way: way.clone(), labels: labels.clone(), kind });
+        found.push(Part { way: way.iter().map(Step::from).collect(), labels: labels.clone(), kind });
         carried = Some(labels);
     }
     if sibling {

@@ -98,7 +98,8 @@ pub fn responses(kind: BundleKind, entries: Vec<Answered>) -> Vec<u8> {
         BundleKind::Transaction => "transaction-response",
         BundleKind::Batch => "batch-response",
     };
-    let parts = entries.into_iter().map(|entry| {
+    let bytes = entries.iter().map(|entry| entry.resource.as_ref().map_or(0, Vec::len) + ROW_BYTES).sum();
+    assemble(json!({"resourceType": "Bundle", "type": kind}), bytes, entries, |entry, out| {
         let mut response = json!({"status": entry.status});
         let mut put = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -109,16 +110,14 @@ pub fn responses(kind: BundleKind, entries: Vec<Answered>) -> Vec<u8> {
         put("etag", entry.etag.map(Value::from));
         put("lastModified", entry.last_modified.map(Value::from));
         put("outcome", entry.outcome.map(|outcome| outcome.to_value()));
-        let mut part = Vec::from(b"{".as_slice());
+        out.push(b'{');
         if let Some(resource) = entry.resource {
-            part.extend_from_slice(b"\"resource\":");
-            part.extend_from_slice(&resource);
-            part.push(b',');
+            out.extend_from_slice(b"\"resource\":");
+            out.extend_from_slice(&resource);
+            out.push(b',');
         }
-        part.extend_from_slice(format!("\"response\":{response}}}").as_bytes());
-        part
-    });
-    assemble(json!({"resourceType": "Bundle", "type": kind}), parts)
+        out.extend_from_slice(format!("\"response\":{response}}}").as_bytes());
+    })
 }
 
 /// One row of a searchset or history.
@@ -132,32 +131,34 @@ pub struct Found {
 
 /// A searchset or history: `head` has all but `entry`.
 pub fn listing(head: Value, rows: Vec<Found>) -> Vec<u8> {
-    let parts = rows.into_iter().map(|row| {
-        let mut part = format!("{{\"fullUrl\":{}", Value::from(row.full_url)).into_bytes();
+    let bytes = rows.iter().map(|row| row.resource.as_ref().map_or(0, Vec::len) + ROW_BYTES).sum();
+    assemble(head, bytes, rows, |row, out| {
+        out.extend_from_slice(format!("{{\"fullUrl\":{}", Value::from(row.full_url)).as_bytes());
         if let Some(resource) = row.resource {
-            part.extend_from_slice(b",\"resource\":");
-            part.extend_from_slice(&resource);
+            out.extend_from_slice(b",\"resource\":");
+            out.extend_from_slice(&resource);
         }
-        if let Some(rest) = row.rest.as_object().filter(|rest| !rest.is_empty()) {
-            let rest = Value::Object(rest.clone()).to_string();
-            part.push(b',');
-            part.extend_from_slice(&rest.as_bytes()[1..]);
+        if row.rest.as_object().is_some_and(|rest| !rest.is_empty()) {
+            out.push(b',');
+            out.extend_from_slice(&row.rest.to_string().as_bytes()[1..]);
         } else {
-            part.push(b'}');
+            out.push(b'}');
         }
-        part
-    });
-    assemble(head, parts)
+    })
 }
 
-/// FHIR forbids empty lists: no row, no `entry`.
-fn assemble(head: Value, parts: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+/// About what an entry has besides its resource.
+const ROW_BYTES: usize = 256;
+
+/// `bytes` is about how long the entries are. FHIR forbids empty lists: no row, no `entry`.
+fn assemble<T>(head: Value, bytes: usize, entries: Vec<T>, write: impl Fn(T, &mut Vec<u8>)) -> Vec<u8> {
     let mut out = head.to_string().into_bytes();
+    out.reserve(bytes);
     out.pop();
     let mut empty = true;
-    for part in parts {
+    for entry in entries {
         out.extend_from_slice(if empty { b",\"entry\":[" } else { b"," });
-        out.extend_from_slice(&part);
+        write(entry, &mut out);
         empty = false;
     }
     out.extend_from_slice(if empty { b"}" } else { b"]}" });

@@ -27,7 +27,7 @@ pub struct Planned {
     pub origin: String,
     pub current: Option<Stored>,
     pub roles: Roles,
-    /// What the caller saw of it.
+    /// What the caller saw of it, until it is judged.
     pub view: Option<Resource>,
     /// Where it stands in its Bundle.
     pub entry: usize,
@@ -283,7 +283,7 @@ pub fn judge(caller: &Caller, one: &mut Planned) {
     let Some(stored) = current.and_then(Stored::as_resource) else { return };
     let Some(mut resource) = one.resource.take() else { return };
     let origin = one.origin == caller.partner() || caller.way() == Way::Operator;
-    let seen = one.view.clone();
+    let seen = one.view.take();
     let view = seen.as_ref().unwrap_or(stored);
     if one.kind == "Task" {
         one.broken = transition::check_change(view, &resource, one.roles);

@@ -5,7 +5,7 @@ use sqlx::postgres::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr};
 
-use super::sql::Sql;
+use super::sql::{Bind, Sql};
 use super::sqlite::{Savepoint, Sqlite};
 use super::{Fault, postgres};
 
@@ -82,6 +82,18 @@ impl Row {
             Some(Cell::Text(value)) => Some(value.clone()),
             _ => None,
         }
+    }
+
+    /// Whether it has these values and no others.
+    pub(super) fn is(&self, values: &[Bind]) -> bool {
+        let same = |(cell, value): (&Cell, &Bind)| match (cell, value) {
+            (Cell::Int(own), Bind::Int(value)) => own == value,
+            (Cell::Real(own), Bind::Real(value)) => own == value,
+            (Cell::Text(own), Bind::Text(value) | Bind::MaybeText(Some(value))) => own == value,
+            (Cell::Null, Bind::MaybeText(None)) => true,
+            _ => false,
+        };
+        self.0.len() == values.len() && self.0.iter().zip(values).all(same)
     }
 
     /// Takes the text out, so that no row is copied twice.
@@ -195,6 +207,11 @@ impl Transaction {
             Transaction::Sqlite(savepoint) => savepoint.execute(&sql),
             Transaction::Postgres(transaction) => postgres::execute(transaction, sql).await,
         }
+    }
+
+    /// As [`Db::takes_turns`]. Where it is not so, each statement is a trip to another process.
+    pub fn takes_turns(&self) -> bool {
+        matches!(self, Transaction::Sqlite(_))
     }
 
     /// Where writers share a commit, has others told whether this one's is on disk.

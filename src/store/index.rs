@@ -9,71 +9,71 @@ use super::db::Transaction;
 use super::resource::Place;
 use super::sql::{Bind, Sql};
 
-/// Rows of one INSERT: enough to save round trips, few enough for the placeholders of either database.
-const CHUNK: usize = 100;
+/// Rows of one INSERT where it is a trip: few enough for the placeholders of PostgreSQL in any table.
+const ROWS_A_TRIP: usize = 100;
 
 /// Rows of one resource in one table that are compared with those that are there; beyond it all are written anew.
 const COMPARED: usize = 500;
 
-/// One table of rows beside a resource: how to take some away, what tells them apart, how to add some.
+/// One table of rows beside a resource: where they are, what tells them apart, how to add some.
 struct Table {
-    delete: &'static str,
+    from: &'static str,
     columns: &'static str,
     insert: &'static str,
 }
 
 const TOKEN: Table = Table {
-    delete: "DELETE FROM idx_token",
-    columns: "(param, system, code)",
+    from: " FROM idx_token",
+    columns: "param, system, code",
     insert: "INSERT INTO idx_token (bucket, kind, id, param, system, code) VALUES ",
 };
 const REFERENCE: Table = Table {
-    delete: "DELETE FROM idx_reference",
-    columns: "(param, target_kind, target_id)",
+    from: " FROM idx_reference",
+    columns: "param, target_kind, target_id",
     insert: "INSERT INTO idx_reference (bucket, kind, id, param, target_kind, target_id) VALUES ",
 };
 const DATE: Table = Table {
-    delete: "DELETE FROM idx_date",
-    columns: "(param, start_at, end_at)",
+    from: " FROM idx_date",
+    columns: "param, start_at, end_at",
     insert: "INSERT INTO idx_date (bucket, kind, id, param, start_at, end_at) VALUES ",
 };
 const TEXT: Table = Table {
-    delete: "DELETE FROM idx_text",
-    columns: "(param, folded, exact)",
+    from: " FROM idx_text",
+    columns: "param, folded, exact",
     insert: "INSERT INTO idx_text (bucket, kind, id, param, folded, exact) VALUES ",
 };
 const URI: Table = Table {
-    delete: "DELETE FROM idx_uri",
-    columns: "(param, uri)",
+    from: " FROM idx_uri",
+    columns: "param, uri",
     insert: "INSERT INTO idx_uri (bucket, kind, id, param, uri) VALUES ",
 };
 const NUMBER: Table = Table {
-    delete: "DELETE FROM idx_number",
-    columns: "(param, value)",
+    from: " FROM idx_number",
+    columns: "param, value",
     insert: "INSERT INTO idx_number (bucket, kind, id, param, value) VALUES ",
 };
 const QUANTITY: Table = Table {
-    delete: "DELETE FROM idx_quantity",
-    columns: "(param, value, system, code)",
+    from: " FROM idx_quantity",
+    columns: "param, value, system, code",
     insert: "INSERT INTO idx_quantity (bucket, kind, id, param, value, system, code) VALUES ",
 };
 const WORD: Table = Table {
-    delete: "DELETE FROM idx_word",
-    columns: "(param, folded)",
+    from: " FROM idx_word",
+    columns: "param, folded",
     insert: "INSERT INTO idx_word (bucket, kind, id, param, folded) VALUES ",
 };
 const COMPOSITE: Table = Table {
-    delete: "DELETE FROM idx_composite",
-    columns: "(param, a_system, a_code, a_low, a_high, b_system, b_code, b_low, b_high)",
+    from: " FROM idx_composite",
+    columns: "param, a_system, a_code, a_low, a_high, b_system, b_code, b_low, b_high",
     insert: "INSERT INTO idx_composite (bucket, kind, id, param, a_system, a_code, a_low, a_high, b_system, b_code, b_low, b_high) VALUES ",
 };
 const LABEL: Table = Table {
-    delete: "DELETE FROM label",
-    columns: "(system, code)",
+    from: " FROM label",
+    columns: "system, code",
     insert: "INSERT INTO label (bucket, kind, id, system, code) VALUES ",
 };
 const FURTHER: Table = Table {
-    delete: "DELETE FROM further_patient",
+    from: " FROM further_patient",
     columns: "patient",
     insert: "INSERT INTO further_patient (bucket, kind, id, patient) VALUES ",
 };
@@ -90,7 +90,7 @@ pub(super) struct Key<'a> {
 
 pub(super) async fn erase(tx: &mut Transaction, key: Key<'_>) -> Result<(), Fault> {
     for table in TABLES {
-        tx.execute(key.rows(table.delete)).await?;
+        tx.execute(key.rows(Sql::new("DELETE").push(table.from))).await?;
     }
     Ok(())
 }
@@ -103,27 +103,35 @@ pub(super) async fn write(tx: &mut Transaction, key: Key<'_>, place: &Place) -> 
     Ok(())
 }
 
-/// Makes the rows those of a new version: what is the same stays as it is, because a row costs pages, not bytes.
+/// Makes the rows those of a new version. Most are the same as before: they are looked at and left as they are.
 pub(super) async fn rewrite(tx: &mut Transaction, key: Key<'_>, place: &Place) -> Result<(), Fault> {
-    for (table, rows) in rows(place) {
-        let sql = key.rows(table.delete);
-        tx.execute(match rows.len() {
-            0 => sql,
-            found if found > COMPARED => sql,
-            _ => {
-                let sql = sql.push(" AND ").push(table.columns).push(" NOT IN (VALUES ");
-                sql.rows(rows.iter().cloned()).push(")")
+    for (table, mut rows) in rows(place) {
+        let delete = key.rows(Sql::new("DELETE").push(table.from));
+        if rows.len() > COMPARED {
+            tx.execute(delete).await?;
+        } else {
+            let there = tx.fetch(key.rows(Sql::new("SELECT ").push(table.columns).push(table.from))).await?;
+            if there.iter().any(|old| !rows.iter().any(|new| old.is(new))) {
+                tx.execute(match rows.len() {
+                    0 => delete,
+                    _ => {
+                        let sql = delete.push(" AND (").push(table.columns).push(") NOT IN (VALUES ");
+                        sql.rows(rows.iter().cloned()).push(")")
+                    }
+                })
+                .await?;
             }
-        })
-        .await?;
+            rows.retain(|new| !there.iter().any(|old| old.is(new)));
+        }
         insert(tx, key, table, rows).await?;
     }
     Ok(())
 }
 
 impl Key<'_> {
-    fn rows(self, delete: &'static str) -> Sql {
-        let sql = Sql::new(delete).push(" WHERE bucket = ").bind(self.bucket).push(" AND kind = ").bind(self.kind);
+    /// What a statement does, to the rows of this resource.
+    fn rows(self, done: Sql) -> Sql {
+        let sql = done.push(" WHERE bucket = ").bind(self.bucket).push(" AND kind = ").bind(self.kind);
         sql.push(" AND id = ").bind(self.id)
     }
 
@@ -168,7 +176,10 @@ fn rows(place: &Place) -> [(&'static Table, Vec<Vec<Bind>>); 11] {
 }
 
 async fn insert(tx: &mut Transaction, key: Key<'_>, table: &Table, rows: Vec<Vec<Bind>>) -> Result<(), Fault> {
-    for chunk in rows.chunks(CHUNK) {
+    // SQLite keeps a journal of its own for a statement of several rows, and when that ends it walks through all that
+    // the transaction has written so far: in a Bundle that cost more than the rows.
+    let together = if tx.takes_turns() { 1 } else { ROWS_A_TRIP };
+    for chunk in rows.chunks(together) {
         let rows = chunk.iter().map(|row| key.binds().into_iter().chain(row.iter().cloned()).collect());
         // The same value twice in one resource is one row.
         tx.execute(Sql::new(table.insert).rows(rows).push(" ON CONFLICT DO NOTHING")).await?;

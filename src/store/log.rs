@@ -94,7 +94,7 @@ impl Record {
     }
 }
 
-/// One record as one statement, where each statement is a trip to another process (PostgreSQL alone takes it).
+/// One record as one statement, where each statement is a trip (PostgreSQL alone takes it).
 fn at_once(record: &Record) -> Sql {
     let sql = Sql::new("WITH kept AS (").push(RECORD).rows([record.row()]).push(")");
     if record.parties.is_empty() {
@@ -112,7 +112,10 @@ fn on_disk(word: Result<bool, oneshot::error::RecvError>) -> Result<(), Fault> {
 impl Tx {
     /// Adds one record, to be numbered within a second.
     pub async fn record(&mut self, record: &Record) -> Result<(), Fault> {
-        self.records(std::slice::from_ref(record)).await
+        if self.inner.takes_turns() {
+            return self.records(std::slice::from_ref(record)).await;
+        }
+        self.inner.execute(at_once(record)).await.map(|_| ())
     }
 
     /// Adds several records in as many statements as one takes.
