@@ -1,6 +1,6 @@
 //! The verdict on a resource, and the receipt for one that passed.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use serde_json::Value;
 
@@ -8,6 +8,7 @@ use crate::fhir::{Outcome, Resource};
 
 use super::Profiles;
 use super::around::{Around, AtHand, Nothing};
+use super::beyond::{self, Forms};
 use super::walk::Walk;
 
 /// A resource that passed its base definition and the profiles it claims. Made only here.
@@ -44,11 +45,15 @@ pub struct Against<'a> {
     /// Canonicals of further profiles.
     pub profiles: &'a [String],
     pub at_hand: &'a dyn AtHand,
+    /// Questionnaires that it may answer.
+    pub forms: &'a Forms,
 }
+
+static NO_FORMS: LazyLock<Forms> = LazyLock::new(Forms::default);
 
 impl Default for Against<'_> {
     fn default() -> Self {
-        Against { profiles: &[], at_hand: &Nothing }
+        Against { profiles: &[], at_hand: &Nothing, forms: &NO_FORMS }
     }
 }
 
@@ -77,6 +82,8 @@ impl Profiles {
     pub fn examine(&self, resource: &Resource, against: &Against) -> Outcome {
         let mut walk = Walk::new(self, Around::of(resource.value(), against.at_hand));
         walk.resource(resource.value(), against.profiles);
-        walk.findings.into_outcome()
+        let mut outcome = walk.findings.into_outcome();
+        beyond::examine(self, resource, against.forms, &mut outcome);
+        outcome
     }
 }

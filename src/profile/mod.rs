@@ -8,6 +8,7 @@
 mod around;
 mod beyond;
 mod binding;
+mod bundle;
 mod bundled;
 mod check;
 mod claims;
@@ -29,12 +30,14 @@ mod package;
 mod pattern;
 mod pointing;
 mod primitive;
+mod questionnaire;
 mod shape;
 mod stride;
 mod system;
 mod table;
 mod terminology;
 mod tree;
+mod unit;
 mod walk;
 
 #[cfg(test)]
@@ -44,6 +47,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 pub use around::{AtHand, Nothing};
+pub use beyond::{Forms, forms_of};
 pub use check::{Against, Valid};
 pub use codes::Expansion;
 pub use facts::SearchParameter;
