@@ -21,6 +21,7 @@ pub mod enroll;
 mod error;
 mod everything;
 pub mod export;
+mod forms;
 mod grants;
 mod grounds;
 mod handover;
