@@ -25,6 +25,7 @@ pub mod reference;
 pub mod resource;
 pub mod search;
 pub mod time;
+pub mod validate;
 pub mod view;
 pub mod what_if;
 pub mod xml;

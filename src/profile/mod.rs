@@ -138,6 +138,13 @@ impl Profiles {
         self.kinds.binary_search_by(|known| known.as_str().cmp(kind)).is_ok()
     }
 
+    /// Whether a profile, or another structure, is at hand; with `|version` in that version.
+    pub fn has(&self, canonical: &str) -> bool {
+        let held = self.entry(bare(canonical));
+        let version = canonical.split_once('|').map(|(_, version)| version);
+        held.is_some_and(|entry| version.is_none_or(|version| entry.head.version.as_deref() == Some(version)))
+    }
+
     pub fn list(&self) -> Vec<Listed> {
         let lines = self.packages.iter().flat_map(|package| {
             package.structures.iter().map(|entry| Listed {
