@@ -3,7 +3,7 @@
 //! The base definition and profiles judge element by element; these rules look at two resources at once. Forms that
 //! are neither contained nor in the same Bundle are handed in by whoever can fetch them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -19,9 +19,13 @@ const NESTING_MAX: usize = 4;
 
 /// Questionnaires at hand, by canonical URL; of several with one URL, the first that fits counts.
 #[derive(Clone, Debug, Default)]
-pub struct Forms(HashMap<String, Vec<Value>>);
+pub struct Forms(BTreeMap<String, Vec<Value>>);
 
 impl Forms {
+    pub const fn none() -> Forms {
+        Forms(BTreeMap::new())
+    }
+
     /// Anything that is no Questionnaire with a URL is left out.
     pub fn add(&mut self, resource: &Value) {
         let text = |name: &str| resource.get(name).and_then(Value::as_str);

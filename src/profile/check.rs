@@ -1,6 +1,6 @@
 //! The verdict on a resource, and the receipt for one that passed.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -49,7 +49,7 @@ pub struct Against<'a> {
     pub forms: &'a Forms,
 }
 
-static NO_FORMS: LazyLock<Forms> = LazyLock::new(Forms::default);
+static NO_FORMS: Forms = Forms::none();
 
 impl Default for Against<'_> {
     fn default() -> Self {
