@@ -34,8 +34,7 @@ pub async fn check(
         };
         let mut found = rules(ctx, one, resource);
         found.extend(unreleased.iter().filter(|(of, _)| *of == at).map(|(_, issue)| issue.clone()));
-        let against = Against { forms: &forms, ..Against::default() };
-        let checked = ctx.profiles.check(resource.clone(), &against);
+        let checked = ctx.profiles.check(resource.clone(), &Against { forms: &forms, ..Against::default() });
         match &checked {
             Ok(checked) => one.notes.extend(checked.warnings().0.iter().cloned()),
             Err(outcome) => found.extend(outcome.0.iter().cloned()),

@@ -112,8 +112,7 @@ async fn content(
     profiles: &[String],
 ) -> Result<Vec<Issue>, Error> {
     let forms = forms::at_hand(ctx, caller, std::iter::once(resource)).await?;
-    let against = Against { profiles, forms: &forms, ..Against::default() };
-    let mut outcome = ctx.profiles.examine(resource, &against);
+    let mut outcome = ctx.profiles.examine(resource, &Against { profiles, forms: &forms, ..Against::default() });
     if resource.kind() == "Consent" {
         outcome.0.extend(Directive::problems(resource, &ctx.regimes()));
     }

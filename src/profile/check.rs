@@ -8,8 +8,8 @@ use crate::fhir::{Outcome, Resource};
 
 use super::Profiles;
 use super::around::{Around, AtHand, Nothing};
-use super::beyond::{self, Forms};
 use super::walk::Walk;
+use super::whole::{self, Forms};
 
 /// A resource that passed its base definition and the profiles it claims. Made only here.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Profiles {
         let mut walk = Walk::new(self, Around::of(resource.value(), against.at_hand));
         walk.resource(resource.value(), against.profiles);
         let mut outcome = walk.findings.into_outcome();
-        beyond::examine(self, resource, against.forms, &mut outcome);
+        whole::examine(self, resource, against.forms, &mut outcome);
         outcome
     }
 }

@@ -39,6 +39,7 @@ mod terminology;
 mod tree;
 mod unit;
 mod walk;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -47,12 +48,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 pub use around::{AtHand, Nothing};
-pub use beyond::{Forms, forms_of};
 pub use check::{Against, Valid};
 pub use codes::Expansion;
 pub use facts::SearchParameter;
 pub use outline::{Outline, Shown};
 pub use package::{Package, Refused};
+pub use whole::{Forms, forms_of};
 
 use crate::fhir::fhirpath::Model;
 use beyond::Beyond;

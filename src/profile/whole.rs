@@ -1,4 +1,4 @@
-//! What a resource must be beyond its profiles: answers fit their form, and a Bundle holds together.
+//! What a resource must be as a whole: answers fit their form, and a Bundle holds together.
 //!
 //! The base definition and profiles judge element by element; these rules look at two resources at once. Forms that
 //! are neither contained nor in the same Bundle are handed in by whoever can fetch them.
@@ -60,7 +60,7 @@ pub fn forms_of(resource: &Resource) -> Vec<&str> {
     found
 }
 
-/// Adds to what was found of a resource what is wrong with it beyond its profiles.
+/// Adds to what was found of a resource what is wrong with it as a whole.
 pub fn examine(profiles: &Profiles, resource: &Resource, forms: &Forms, outcome: &mut Outcome) {
     let mut found = issues(profiles, resource.value(), forms, 0);
     // An error is never cut off in favour of a warning.
