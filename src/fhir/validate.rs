@@ -26,6 +26,8 @@ pub struct Validate {
     /// Without one, the content alone.
     pub mode: Option<Mode>,
     pub profiles: Vec<String>,
+    /// Whether the resource stood in a Parameters.
+    pub is_held: bool,
 }
 
 /// # Errors
@@ -78,6 +80,7 @@ impl Validate {
     fn part(&mut self, parameter: Element) -> bool {
         match parameter.text("name") {
             Some("resource") => {
+                self.is_held = true;
                 self.resource = parameter.get("resource").value().cloned().and_then(Resource::from_value);
                 self.resource.is_some()
             }

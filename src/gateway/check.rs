@@ -34,7 +34,9 @@ pub async fn check(
         };
         let mut found = rules(ctx, one, resource);
         found.extend(unreleased.iter().filter(|(of, _)| *of == at).map(|(_, issue)| issue.clone()));
-        let checked = ctx.profiles.check(resource.clone(), &Against { forms: &forms, ..Against::default() });
+        let terms = ctx.config.validation.terms(caller.partner(), resource.kind());
+        let against = || Against { forms: &forms, terms: &terms, ..Against::default() };
+        let checked = ctx.profiles.check(resource.clone(), &against());
         match &checked {
             Ok(checked) => one.notes.extend(checked.warnings().0.iter().cloned()),
             Err(outcome) => found.extend(outcome.0.iter().cloned()),

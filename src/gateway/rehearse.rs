@@ -42,7 +42,7 @@ pub async fn rehearse(
     }
     // A declaration opens a record to be read.
     emergency::only(caller, None)?;
-    let Validate { resource, mode, profiles } = asked;
+    let Validate { resource, mode, profiles, is_held: _ } = asked;
     let mut found = unknown(ctx, &profiles);
     if let Some(resource) = resource.as_ref().filter(|resource| resource.kind() != of.kind) {
         let text = format!("the body is no `{}`, the type of this address", of.kind);
@@ -112,7 +112,9 @@ async fn content(
     profiles: &[String],
 ) -> Result<Vec<Issue>, Error> {
     let forms = forms::at_hand(ctx, caller, std::iter::once(resource)).await?;
-    let mut outcome = ctx.profiles.examine(resource, &Against { profiles, forms: &forms, ..Against::default() });
+    let terms = ctx.config.validation.terms(caller.partner(), resource.kind());
+    let against = || Against { profiles, forms: &forms, terms: &terms, ..Against::default() };
+    let mut outcome = ctx.profiles.examine(resource, &against());
     if resource.kind() == "Consent" {
         outcome.0.extend(Directive::problems(resource, &ctx.regimes()));
     }

@@ -49,7 +49,12 @@ async fn outcome(
     let sent = if sent.is_empty() { None } else { Some(resource(ctx, asked, Body::from(sent)).await?) };
     let question = validate::read(kind, pairs, sent).map_err(|issues| Error::No(No::Unreadable, issues))?;
     let if_match = asked.if_match();
+    let is_held = question.is_held;
     let of = Rehearsed { kind, id, if_match: if_match.as_deref() };
     let outcome = rehearse(ctx, &asked.caller, &asked.request, of, question).await?;
+    // Elements are named from the resource: in the text of a Parameters around it, they have no line of their own.
+    if is_held {
+        return Ok(answer::json(StatusCode::OK, outcome.to_value().to_string().into_bytes()));
+    }
     Ok(answer::outcome(StatusCode::OK, &outcome))
 }

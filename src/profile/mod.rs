@@ -36,8 +36,8 @@ mod stride;
 mod system;
 mod table;
 mod terminology;
+mod terms;
 mod tree;
-mod unit;
 mod walk;
 mod whole;
 

@@ -47,6 +47,7 @@ mod sweep;
 mod takeover;
 mod takeover2;
 mod takeover3;
+mod terms;
 mod transactions;
 mod twins;
 mod two_worlds;

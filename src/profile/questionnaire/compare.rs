@@ -4,10 +4,12 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use crate::fhir::fhirpath::is_ucum;
 use crate::fhir::{Interval, Zone};
-use crate::profile::unit;
 
 use super::form::text;
+
+pub const UCUM: &str = "http://unitsofmeasure.org";
 
 /// A value with what follows `value` in its name.
 pub type Typed<'v> = (&'v str, &'v Value);
@@ -54,9 +56,8 @@ fn quantities(left: &Value, right: &Value) -> Option<Ordering> {
     let unit = |quantity| (text(quantity, "system"), text(quantity, "code"));
     match (unit(left), unit(right)) {
         ((Some(system), Some(code)), (Some(other), Some(same))) if system == other && code == same => a.partial_cmp(&b),
-        ((Some(unit::UCUM), Some(code)), (Some(unit::UCUM), Some(other))) => {
-            let (left, right) = (unit::find(code)?, unit::find(other)?);
-            (left.dimension == right.dimension).then(|| (a * left.factor).partial_cmp(&(b * right.factor)))?
+        ((Some(UCUM), Some(code)), (Some(UCUM), Some(other))) if is_ucum(code) && is_ucum(other) => {
+            a.partial_cmp(&ucum::convert(b, other, code).ok()?)
         }
         _ => None,
     }
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn values_are_compared_by_what_they_mean() {
-        let metre = |value: f64, code: &str| json!({"value": value, "system": unit::UCUM, "code": code});
+        let metre = |value: f64, code: &str| json!({"value": value, "system": UCUM, "code": code});
         let orders = [
             (("Decimal", json!(1.50)), ("Integer", json!(1)), Some(Ordering::Greater)),
             (("Date", json!("2022-06")), ("DateTime", json!("2022-06-30")), Some(Ordering::Less)),

@@ -4,6 +4,9 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use crate::fhir::fhirpath::{Expression, Node, Scope};
+use crate::profile::Profiles;
+
 use super::compare::{Typed, equal, order};
 use super::filled::{Filled, Within};
 use super::form::{Form, Question, choice, text};
@@ -19,9 +22,12 @@ pub enum Enabled {
     Unsure,
 }
 
-pub fn enabled(form: &Form, filled: &Filled, question: &Question, within: Within) -> Enabled {
+pub fn enabled(profiles: &Profiles, form: &Form, filled: &Filled, question: &Question, within: Within) -> Enabled {
     // SDC's expression is a condition of its own, beside those that are written out.
-    let by_expression = question.extensions("sdc-questionnaire-enableWhenExpression").next().map(|_| None);
+    let by_expression = question
+        .extensions("sdc-questionnaire-enableWhenExpression")
+        .next()
+        .map(|(_, expression)| *question.computed.get_or_init(|| computed(profiles, form, filled, expression)));
     let written = question.list("enableWhen").iter().map(|condition| holds(form, filled, condition, within));
     let verdicts: Vec<Option<bool>> = written.chain(by_expression).collect();
     let (all, any) = (verdicts.iter().all(|it| *it == Some(true)), verdicts.contains(&Some(true)));
@@ -60,6 +66,17 @@ fn holds(form: &Form, filled: &Filled, condition: &Value, within: Within) -> Opt
         "<=" => compared(&[Ordering::Less, Ordering::Equal]),
         _ => None,
     }
+}
+
+/// What an expression over the whole response says; nothing that it calls by a name of the form's own is known here.
+fn computed(profiles: &Profiles, form: &Form, filled: &Filled, expression: &Value) -> Option<bool> {
+    if text(expression, "language") != Some("text/fhirpath") || !form.may_compute() {
+        return None;
+    }
+    let expression = Expression::parse(text(expression, "expression")?).ok()?;
+    let model = profiles.model();
+    let response = Node::resource(filled.response, model);
+    expression.holds(response, &Scope::new(model, response)).ok()
 }
 
 /// The answers that a condition speaks of: those nearest, that is, in the smallest item around that has any.

@@ -8,6 +8,7 @@ use super::form::{DEPTH_MAX, Form, list, text, valued};
 const ITEMS_MAX: usize = 50_000;
 
 pub struct Filled<'r> {
+    pub response: &'r Value,
     pub items: Vec<Given<'r>>,
     pub top: Vec<usize>,
     /// For each question its items, in document order.
@@ -55,6 +56,7 @@ impl Within {
 impl<'r> Filled<'r> {
     pub fn read(response: &'r Value, form: &Form) -> Filled<'r> {
         let mut filled = Filled {
+            response,
             items: Vec::new(),
             top: Vec::new(),
             by_question: form.questions.iter().map(|_| Vec::new()).collect(),

@@ -1,6 +1,6 @@
 //! A Questionnaire, read once: its questions in one list, each knowing what is inside it.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 
 use regex::{Regex, RegexBuilder};
@@ -10,6 +10,8 @@ use serde_json::Value;
 const QUESTIONS_MAX: usize = 20_000;
 /// Groups within groups; what lies deeper is not looked at.
 pub const DEPTH_MAX: usize = 64;
+/// Expressions that are evaluated for one response.
+const EXPRESSIONS_MAX: usize = 200;
 /// What a compiled pattern may take, so that no form makes a server slow or large.
 const PATTERN_BYTES_MAX: usize = 256 * 1024;
 
@@ -46,6 +48,8 @@ pub struct Form<'q> {
     by_link: HashMap<&'q str, usize>,
     /// Whether there was more than is looked at.
     pub is_cut: bool,
+    /// Expressions that were evaluated for it.
+    computed: Cell<usize>,
 }
 
 pub struct Question<'q> {
@@ -57,6 +61,8 @@ pub struct Question<'q> {
     pub place: usize,
     pub children: Vec<usize>,
     pattern: OnceCell<Option<Regex>>,
+    /// What the expression that enables it says of the response.
+    pub computed: OnceCell<Option<bool>>,
 }
 
 impl Kind {
@@ -111,6 +117,7 @@ impl<'q> Form<'q> {
             top: Vec::new(),
             by_link: HashMap::new(),
             is_cut: false,
+            computed: Cell::new(0),
         };
         form.top = form.gather(root, None, 0);
         form
@@ -138,6 +145,7 @@ impl<'q> Form<'q> {
                 place: found.len(),
                 children: Vec::new(),
                 pattern: OnceCell::new(),
+                computed: OnceCell::new(),
             });
             // Of two with one linkId (R4 que-2 forbids that) the first counts.
             self.by_link.entry(link_id).or_insert(at);
@@ -146,6 +154,12 @@ impl<'q> Form<'q> {
             self.questions[at].children = children;
         }
         found
+    }
+
+    /// Whether one more expression may be evaluated: each may look at the whole response.
+    pub fn may_compute(&self) -> bool {
+        self.computed.set(self.computed.get() + 1);
+        self.computed.get() <= EXPRESSIONS_MAX
     }
 
     pub fn find(&self, link_id: &str) -> Option<usize> {

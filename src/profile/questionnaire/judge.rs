@@ -109,7 +109,7 @@ impl<'a> Judge<'a> {
     fn question(&mut self, at: usize, given: &[usize], within: Within, asked: bool) {
         let (form, filled) = (self.form, self.filled);
         let question = &form.questions[at];
-        let enabled = if asked { enabled(form, filled, question, within) } else { Enabled::No };
+        let enabled = if asked { enabled(self.profiles, form, filled, question, within) } else { Enabled::No };
         if given.is_empty() {
             if question.says("required") && enabled == Enabled::Yes && question.kind != Kind::Display {
                 self.missing(question, filled.place(within));

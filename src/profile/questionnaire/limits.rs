@@ -4,14 +4,14 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use crate::fhir::fhirpath::is_ucum;
 use crate::fhir::{Issue, Reference};
 use crate::profile::Profiles;
 use crate::profile::found::{listed, shown};
 use crate::profile::pointing;
 use crate::profile::terminology::Membership;
-use crate::profile::unit::{self, UCUM};
 
-use super::compare::{Typed, order};
+use super::compare::{Typed, UCUM, order};
 use super::form::{Form, Kind, Question, text};
 use super::options::membership;
 
@@ -72,8 +72,8 @@ fn bounded((kind, value): Typed) -> String {
 /// Units that cannot be compared are the sender's mistake when both are known, and beyond us when one is not.
 fn uncompared(given: &Value, bound: Typed) -> Issue {
     let coded = |quantity: &Value| {
-        let is_ucum = text(quantity, "system") == Some(UCUM);
-        text(quantity, "code").filter(|_| is_ucum).map(|code| unit::find(code).is_some())
+        let of_ucum = text(quantity, "system") == Some(UCUM);
+        text(quantity, "code").filter(|_| of_ucum).map(is_ucum)
     };
     match (coded(given), coded(bound.1)) {
         (Some(true), Some(true)) => {

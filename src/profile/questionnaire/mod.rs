@@ -1,9 +1,9 @@
 //! A QuestionnaireResponse against the Questionnaire it answers (R4 questionnaireresponse.html).
 //!
 //! What the base definition cannot know: which questions there are, which of them are asked given the others'
-//! answers, and what each may be answered with. Severities are those of HL7's validator. Expressions in FHIRPath
-//! (`enableWhenExpression`, constraints) are not evaluated: where one decides whether a question is asked, nobody is
-//! refused for having answered it or not. The work is bounded by the sizes of both and never grows with their product.
+//! answers, and what each may be answered with. Severities are those of HL7's validator. Where it cannot be told whether
+//! a question is asked, nobody is refused for having answered it or not. The work is bounded, and does not grow with the
+//! product of the two sizes.
 
 mod answer;
 mod compare;
