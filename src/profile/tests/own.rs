@@ -50,7 +50,10 @@ fn a_smart_goal_is_measured_by_when_and_for_what() {
     for (change, expected) in table {
         let mut goal = goal();
         change(&mut goal);
-        assert_eq!(by("handoff-smart-goal", goal), [expected]);
+        let found = by("handoff-smart-goal", goal);
+        // Without a measure, R4's own `gol-1` is broken as well.
+        let others = found.iter().filter(|one| *one != expected && !one.ends_with(" gol-1")).count();
+        assert!(found.contains(&expected.to_string()) && others == 0, "{found:?}");
     }
 }
 
