@@ -1,6 +1,7 @@
 //! The command line: one file a command. Machine-readable output on stdout, everything else on stderr; a mistake is
 //! one clear line and exit status 2.
 
+mod beside;
 mod decide;
 mod demo;
 mod enrol;

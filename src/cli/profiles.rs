@@ -75,9 +75,10 @@ impl Import {
 }
 
 async fn list(common: &Common) -> Result<ExitCode, String> {
-    let asked = common.database.is_some() || common.config.is_some();
+    let url = common.config()?.database.url;
     // Without a database to ask, the list is of what is bundled, and no database comes into being.
-    let lines = if asked { common.context().await?.profiles.list() } else { Profiles::bundled().list() };
+    let is_there = url.strip_prefix("sqlite:").is_none_or(|path| Path::new(path).exists());
+    let lines = if is_there { common.context().await?.profiles.list() } else { Profiles::bundled().list() };
     for line in lines {
         put(&format!("{}\t{}\t{}\t{}\t{}", line.package, line.version, line.kind, line.type_name, line.url));
     }

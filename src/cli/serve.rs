@@ -27,6 +27,13 @@ impl Serve {
         let migrate = !self.common.no_migrate;
         let ctx =
             crate::serve::context(config, migrate, crate::gateway::Clock::System, crate::gateway::Ids::Random).await?;
+        for (kind, url) in ctx.config.validation.named() {
+            if !ctx.profiles.has(url) {
+                return Err(format!(
+                    "validation.profiles.{kind}: `{url}` is not at hand; `handoff profiles import` adds it"
+                ));
+            }
+        }
         if migrate {
             crate::serve::up_to_date(&ctx).await?;
         }

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::consent::{Directive, Regimes};
 use crate::fhir::{Issue, position};
-use crate::profile::{Against, Profiles};
+use crate::profile::Against;
 
-use super::{profiles, put, resource, say};
+use super::{beside, put, resource, say};
 
 #[derive(Args)]
 pub struct Validate {
@@ -19,20 +20,17 @@ pub struct Validate {
     /// A profile to check besides those that the resource claims.
     #[arg(long)]
     profile: Vec<String>,
-    /// Definitions that should be at hand: a package, a folder, a file.
+    /// What should be at hand: definitions and Questionnaires, as a package, a folder or a file.
     #[arg(long)]
     with: Vec<PathBuf>,
 }
 
 impl Validate {
     pub fn run(self) -> Result<ExitCode, String> {
-        let mut definitions = Profiles::bundled();
-        for path in &self.with {
-            for part in profiles::read(path)?.split() {
-                let package = part.into_package(&definitions);
-                definitions = definitions.with(package);
-            }
-        }
+        let definitions = beside::definitions(&self.with)?;
+        let forms = beside::forms(&self.with, &definitions)?;
+        let regimes = Regimes::bundled();
+        let against = Against { profiles: &self.profile, forms: &forms, ..Against::default() };
         let (mut judged, mut refused) = (0, 0);
         for file in &self.files {
             let bytes = match bytes(file) {
@@ -46,7 +44,15 @@ impl Validate {
                 Ok(resource) => {
                     let unknown = !definitions.knows(resource.kind());
                     let text = || format!("`{}` is not a resource type with a definition at hand", resource.kind());
-                    let mut outcome = definitions.examine(&resource, &Against::of(&self.profile));
+                    let mut outcome = definitions.examine(&resource, &against);
+                    for url in self.profile.iter().filter(|url| !definitions.has(url)) {
+                        let text =
+                            format!("profile `{url}` is not at hand: `--with` adds a package, a folder or a file");
+                        outcome.0.push(Issue::error("not-found", "profile-unknown", text));
+                    }
+                    if resource.kind() == "Consent" {
+                        outcome.0.extend(Directive::problems(&resource, &regimes));
+                    }
                     if unknown && !outcome.has_errors() {
                         outcome.0.push(Issue::error("not-supported", "not-supported", text()).at("resourceType"));
                     }

@@ -3,12 +3,16 @@
 //! `default.toml` is compiled in and is the documentation of every key. A file given with `--config` goes over it,
 //! and the environment over both: `HANDOFF__DELIVERY__ALLOW_PRIVATE=true`.
 
+mod validation;
+
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
 use crate::fhir::Zone;
 use crate::fhir::search::Limits;
+
+pub use validation::{Asked, Level, OfPartner, Terms, Validation};
 
 pub const DEFAULT: &str = include_str!("default.toml");
 
@@ -25,6 +29,7 @@ pub struct Config {
     pub delivery: Delivery,
     pub export: Export,
     pub console: Console,
+    pub validation: Validation,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -26,6 +26,7 @@ pub mod resource;
 pub mod search;
 pub mod terms;
 pub mod time;
+pub mod validate;
 pub mod view;
 pub mod what_if;
 pub mod xml;

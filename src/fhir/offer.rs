@@ -55,7 +55,7 @@ pub struct Operation {
     pub about: &'static str,
 }
 
-pub const OPERATIONS: [Operation; 25] = [
+pub const OPERATIONS: [Operation; 26] = [
     Operation {
         name: "validate",
         definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
@@ -63,6 +63,14 @@ pub const OPERATIONS: [Operation; 25] = [
         level: Level::Type,
         method: "POST",
         about: "What a write would say of the resource in the body; nothing is stored.",
+    },
+    Operation {
+        name: "validate",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+        kinds: None,
+        level: Level::Instance,
+        method: "POST",
+        about: "What an update or a deletion of this resource would say, or how it fits a profile; nothing is stored.",
     },
     Operation {
         name: "meta",

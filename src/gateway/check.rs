@@ -10,7 +10,7 @@ use crate::store::Stored;
 use super::plan::Planned;
 use super::record::Request;
 use super::targets::Targets;
-use super::{Context, Error, No, shared, transition};
+use super::{Context, Error, No, forms, shared, transition};
 
 /// Every problem of every resource at once.
 pub async fn check(
@@ -24,6 +24,7 @@ pub async fn check(
     for one in planned.iter() {
         one.resource.iter().for_each(|resource| targets.add(resource, &one.origin));
     }
+    let forms = forms::at_hand(ctx, caller, planned.iter().filter_map(|one| one.resource.as_ref())).await?;
     let unreleased = shared::check(ctx, planned).await?;
     let (mut valid, mut issues) = (Vec::with_capacity(planned.len()), Vec::new());
     for (at, one) in planned.iter_mut().enumerate() {
@@ -33,7 +34,9 @@ pub async fn check(
         };
         let mut found = rules(ctx, one, resource);
         found.extend(unreleased.iter().filter(|(of, _)| *of == at).map(|(_, issue)| issue.clone()));
-        let checked = ctx.profiles.check(resource.clone(), &Against::default());
+        let terms = ctx.config.validation.terms(caller.partner(), resource.kind());
+        let against = || Against { forms: &forms, terms: &terms, ..Against::default() };
+        let checked = ctx.profiles.check(resource.clone(), &against());
         match &checked {
             Ok(checked) => one.notes.extend(checked.warnings().0.iter().cloned()),
             Err(outcome) => found.extend(outcome.0.iter().cloned()),

@@ -107,5 +107,8 @@ pub fn packages() -> Vec<Package> {
                 (SEARCH_PARAMETERS, facts!("hl7.fhir.us.sdoh-clinicalcare@3.0.0", "searchparameters.ndjson")),
             ],
         ),
+        // The exchange's own, written by hand: asked of nobody who does not claim them or is not asked to by
+        // configuration.
+        Package::from_text("handoff", "0.1.0", &[(STRUCTURES, facts!("handoff", "structures.ndjson"))]),
     ]
 }

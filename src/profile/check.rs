@@ -4,11 +4,14 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use crate::config::Terms;
 use crate::fhir::{Outcome, Resource};
 
 use super::Profiles;
 use super::around::{Around, AtHand, Nothing};
+use super::terms;
 use super::walk::Walk;
+use super::whole::{self, Forms};
 
 /// A resource that passed its base definition and the profiles it claims. Made only here.
 #[derive(Clone, Debug)]
@@ -44,11 +47,18 @@ pub struct Against<'a> {
     /// Canonicals of further profiles.
     pub profiles: &'a [String],
     pub at_hand: &'a dyn AtHand,
+    /// Questionnaires that it may answer.
+    pub forms: &'a Forms,
+    /// What the exchange asks of its sender.
+    pub terms: &'a Terms,
 }
+
+static NO_FORMS: Forms = Forms::none();
+static NO_TERMS: Terms = Terms::none();
 
 impl Default for Against<'_> {
     fn default() -> Self {
-        Against { profiles: &[], at_hand: &Nothing }
+        Against { profiles: &[], at_hand: &Nothing, forms: &NO_FORMS, terms: &NO_TERMS }
     }
 }
 
@@ -75,8 +85,18 @@ impl Profiles {
 
     /// Everything there is to say, errors or not.
     pub fn examine(&self, resource: &Resource, against: &Against) -> Outcome {
+        let mut outcome = self.walked(resource, against);
+        whole::examine(self, resource, against.forms, &mut outcome);
+        terms::recommend(self, resource, against.terms, &mut outcome);
+        terms::weigh(against.terms, &mut outcome);
+        outcome
+    }
+
+    /// Element by element, with the profiles that it claims and must fit.
+    pub(super) fn walked(&self, resource: &Resource, against: &Against) -> Outcome {
         let mut walk = Walk::new(self, Around::of(resource.value(), against.at_hand));
-        walk.resource(resource.value(), against.profiles);
+        let required: Vec<String> = against.profiles.iter().chain(&against.terms.required).cloned().collect();
+        walk.resource(resource.value(), &required);
         walk.findings.into_outcome()
     }
 }

@@ -7,6 +7,7 @@ use crate::fhir::Issue;
 use super::binding;
 use super::facts::bare;
 use super::found::shown;
+use super::import::chain;
 use super::terminology::Membership;
 use super::walk::Walk;
 
@@ -61,7 +62,7 @@ impl<'a> Walk<'a> {
     /// A profile, and, where it was read from a differential, those below it.
     pub fn overlaid(&mut self, url: &str, value: &'a Value) {
         let mut url = url.to_string();
-        for _ in 0..8 {
+        for _ in 0..chain::LENGTH_MAX {
             let Some(entry) = self.profiles.entry(&url) else { return self.unknown(&url) };
             match self.profiles.overlay(entry) {
                 Some(overlay) => overlay.check(self.profiles, value, &self.place, &mut self.findings),

@@ -9,6 +9,7 @@ mod answers;
 mod around;
 mod beyond;
 mod binding;
+mod bundle;
 mod bundled;
 mod check;
 mod claims;
@@ -30,13 +31,16 @@ mod package;
 mod pattern;
 mod pointing;
 mod primitive;
+mod questionnaire;
 mod shape;
 mod stride;
 mod system;
 mod table;
 mod terminology;
+mod terms;
 mod tree;
 mod walk;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +55,7 @@ pub use codes::Expansion;
 pub use facts::SearchParameter;
 pub use outline::{Outline, Shown};
 pub use package::{Package, Refused};
+pub use whole::{Forms, forms_of};
 
 use crate::fhir::fhirpath::Model;
 use crate::fhir::offer;
@@ -136,6 +141,13 @@ impl Profiles {
 
     pub fn knows(&self, kind: &str) -> bool {
         self.kinds.binary_search_by(|known| known.as_str().cmp(kind)).is_ok()
+    }
+
+    /// Whether a profile, or another structure, is at hand; with `|version` in that version.
+    pub fn has(&self, canonical: &str) -> bool {
+        let held = self.entry(bare(canonical));
+        let version = canonical.split_once('|').map(|(_, version)| version);
+        held.is_some_and(|entry| version.is_none_or(|version| entry.head.version.as_deref() == Some(version)))
     }
 
     pub fn list(&self) -> Vec<Listed> {

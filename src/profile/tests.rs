@@ -1,6 +1,7 @@
 //! The mistakes that senders make, each named at its element; and what is rare and right.
 
 mod fhirpath;
+mod own;
 mod published;
 mod terms;
 mod xml;
@@ -260,6 +261,79 @@ fn a_required_slice_requires_its_list() {
     let plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": "Patient/1"}, "title": "t"});
     let found = profiles.examine(&Resource::from_value(plan).unwrap(), &Against::of(&["http://x/plan".to_string()]));
     assert_eq!(errors(&found), [("CarePlan.identifier", "cardinality-min")]);
+}
+
+#[test]
+fn a_slice_without_a_minimum_of_its_own_is_not_required_where_its_list_is() {
+    let slice = |it: &mut Value| {
+        it["differential"]["element"] = json!([
+            {"id": "CarePlan", "path": "CarePlan"},
+            {"id": "CarePlan.identifier", "path": "CarePlan.identifier", "min": 1,
+             "slicing": {"discriminator": [{"type": "value", "path": "system"}], "rules": "open"}},
+            {"id": "CarePlan.identifier:mrn", "path": "CarePlan.identifier", "sliceName": "mrn", "max": "1"},
+            {"id": "CarePlan.identifier:mrn.system", "path": "CarePlan.identifier.system", "min": 1, "fixedUri": "http://mrn"}]);
+    };
+    for with_ids in [true, false] {
+        let profiles = Profiles::bundled().with(imported(|it| {
+            slice(it);
+            let elements = it["differential"]["element"].as_array_mut().unwrap().iter_mut();
+            elements.filter(|_| !with_ids).for_each(|element| {
+                element.as_object_mut().unwrap().remove("id");
+            });
+        }));
+        let check = |identifiers: Value| {
+            let mut plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": "Patient/1"}});
+            if !identifiers.is_null() {
+                plan["identifier"] = identifiers;
+            }
+            let asked = ["http://x/plan".to_string()];
+            let found = profiles.examine(&Resource::from_value(plan).unwrap(), &Against::of(&asked));
+            errors(&found).into_iter().map(|(place, rule)| format!("{place} {rule}")).collect::<Vec<_>>()
+        };
+        let mrn = json!({"system": "http://mrn", "value": "1"});
+        assert!(check(json!([{"system": "http://other", "value": "1"}])).is_empty(), "ids: {with_ids}");
+        assert!(check(json!([mrn])).is_empty(), "ids: {with_ids}");
+        assert_eq!(check(json!([mrn, mrn])), ["CarePlan.identifier slice"], "ids: {with_ids}");
+        assert_eq!(check(json!(null)), ["CarePlan.identifier cardinality-min"], "ids: {with_ids}");
+    }
+}
+
+#[test]
+fn profiles_that_stand_on_each_other_in_a_circle_are_refused() {
+    let structure = |url: &str, base: &str| {
+        json!({"resourceType": "StructureDefinition", "url": url, "name": "x", "kind": "resource", "type": "CarePlan",
+            "baseDefinition": base, "derivation": "constraint",
+            "differential": {"element": [{"id": "CarePlan.title", "path": "CarePlan.title", "min": 1}]}})
+    };
+    let mut batch = Batch::default();
+    let core = "http://hl7.org/fhir/StructureDefinition/CarePlan";
+    let mut last = core.to_string();
+    let long = (0..9).map(|at| {
+        let url = format!("urn:long{at}");
+        structure(&url, &std::mem::replace(&mut last, url.clone()))
+    });
+    let short = [
+        structure("urn:a", "urn:b"),
+        structure("urn:b", "urn:a"),
+        structure("urn:c", "urn:c"),
+        structure("urn:d", core),
+    ];
+    for (at, one) in long.chain(short).enumerate() {
+        batch.add_file(&format!("{at}.json"), one.to_string().as_bytes());
+    }
+    let package = batch.into_package(profiles());
+    let refused: std::collections::BTreeSet<&str> =
+        package.refused.iter().map(|refused| refused.what.as_str()).collect();
+    assert_eq!(refused, std::collections::BTreeSet::from(["urn:a", "urn:b", "urn:c", "urn:long8"]));
+}
+
+#[test]
+fn a_version_that_was_sent_leads_into_no_other_folder() {
+    let mut batch = Batch::default();
+    let definition = json!({"resourceType": "CodeSystem", "url": "http://x.example/codes", "version": "1/../../../etc", "content": "complete"});
+    batch.add_file("codes.json", definition.to_string().as_bytes());
+    let ids: Vec<_> = batch.split().into_iter().filter_map(|batch| batch.id).collect();
+    assert_eq!(ids, [("x.example".to_string(), "1......etc".to_string())]);
 }
 
 #[test]

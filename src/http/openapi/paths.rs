@@ -145,6 +145,8 @@ fn asked(operation: &Operation, kind: &str) -> Value {
             &[("202", "Accepted")]
         }
         "validate" => {
+            let modes = json!({"type": "string", "enum": ["create", "update", "delete", "profile"]});
+            parameters.push(json!({"name": "mode", "in": "query", "schema": modes}));
             parameters.push(json!({"name": "profile", "in": "query", "schema": {"type": "string", "format": "uri"}}));
             &[("200", "Outcome")]
         }

@@ -3,8 +3,10 @@
 //! A batch is what was read; a package is what can be used of it. Whatever could not be used is listed with the
 //! reason. The caller does the reading and writing of files; nothing is ever written by a path from a package.
 
+pub(super) mod chain;
 mod codes;
 mod compartment;
+mod ids;
 mod only;
 mod parameter;
 mod read;
@@ -82,6 +84,10 @@ impl Batch {
                 }
             }
         }
+        for (at, why) in chain::endless(&structures, known).into_iter().rev() {
+            let endless = structures.remove(at);
+            refused.push(Refused { what: endless.head.url, why });
+        }
         let mut systems = Vec::new();
         for definition in of("CodeSystem") {
             match codes::system(definition) {
@@ -157,7 +163,11 @@ fn version(definitions: &[Value]) -> String {
         *counts.entry(text(definition, "version")).or_default() += weight;
     }
     let most = counts.into_iter().filter(|(version, _)| !version.is_empty()).max_by_key(|(_, count)| *count);
-    most.map_or_else(|| "0".to_string(), |(version, _)| version.to_string())
+    // It becomes part of a folder's name.
+    let plain = |version: &str| -> String {
+        version.chars().filter(|letter| letter.is_ascii_alphanumeric() || "._-+".contains(*letter)).take(100).collect()
+    };
+    most.map_or_else(|| "0".to_string(), |(version, _)| plain(version))
 }
 
 fn rank(name: &str) -> usize {

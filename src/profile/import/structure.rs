@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{list, same_canonical, text};
+use super::{ids, list, same_canonical, text};
 use crate::profile::Profiles;
 use crate::profile::facts::{Binding, Constraint, Discriminator, Element, Head, Slicing, Structure, Type, bare};
 
@@ -107,10 +107,13 @@ pub fn facts(definition: &Value, bases: &mut Bases) -> Result<Structure, String>
     }
     let snapshot = definition.get("snapshot").map(|snapshot| list(snapshot, "element"));
     let stated: Vec<Element> = match (snapshot, definition.get("differential")) {
-        (Some(snapshot), _) if !snapshot.is_empty() => snapshot.iter().map(|stated| element(stated, &head)).collect(),
+        (Some(snapshot), _) if !snapshot.is_empty() => {
+            snapshot.iter().map(|stated| element(stated, id(stated), &head)).collect()
+        }
         (_, Some(differential)) if head.is_profile() => {
             head.chained = true;
-            list(differential, "element").iter().map(|stated| element(stated, &head)).collect()
+            let ids = ids::of(differential);
+            list(differential, "element").iter().zip(ids).map(|(stated, id)| element(stated, &id, &head)).collect()
         }
         _ => return Err("has no snapshot".into()),
     };
@@ -147,8 +150,11 @@ fn contexts(definition: &Value) -> Vec<String> {
     contexts.iter().map(|context| text(context, "expression").to_string()).collect()
 }
 
-fn element(stated: &Value, head: &Head) -> Element {
-    let id = stated.get("id").and_then(Value::as_str).unwrap_or_else(|| text(stated, "path"));
+fn id(stated: &Value) -> &str {
+    stated.get("id").and_then(Value::as_str).unwrap_or_else(|| text(stated, "path"))
+}
+
+fn element(stated: &Value, id: &str, head: &Head) -> Element {
     let id = id.split_once('.').map_or("", |(_, rest)| rest);
     let flag = |name: &str| stated.get(name).and_then(Value::as_bool).unwrap_or(false);
     let prefixed = |prefix: &str| {
