@@ -214,11 +214,12 @@ impl Lens<'_> {
 
     /// What the question settles of what is taken over.
     pub fn taken<'r>(&self, from: Inherited<'r>) -> Taken<'r> {
+        let actor = from.actor.map_or(Settled::OPEN, |actors| self.is_actor(actors));
         Taken {
             action: from.action.map_or(Settled::OPEN, |actions| self.is_action(actions)),
             purpose: from.purpose.map_or(Settled::OPEN, |purposes| self.is_purpose(purposes)),
-            actor: from.actor.map_or(Settled::OPEN, |actors| self.is_actor(actors, Effect::Permit)),
-            denied: from.actor.map_or(Settled::OPEN, |actors| self.is_actor(actors, Effect::Deny)),
+            actor,
+            denied: from.actor.map_or(actor, |actors| self.or_staff(actors, actor)),
             from,
         }
     }
@@ -232,12 +233,17 @@ impl Lens<'_> {
         Settled::of(purposes.known.iter().any(covers), purposes.has_unknown)
     }
 
-    fn is_actor(&self, actors: &Listed<Actor>, effect: Effect) -> Settled {
-        let recipients = || actors.known.iter().filter(|actor| actor.role == Role::Recipient);
-        let is_other = recipients().next().is_some() && !recipients().any(|actor| self.is_recipient(actor));
+    fn is_actor(&self, actors: &Listed<Actor>) -> Settled {
+        let mut recipients = actors.known.iter().filter(|actor| actor.role == Role::Recipient).peekable();
+        let is_other = recipients.peek().is_some() && !recipients.any(|actor| self.is_recipient(actor));
+        Settled::of(!is_other, actors.has_unknown)
+    }
+
+    /// The same for a deny, which counts whoever may be meant.
+    fn or_staff(&self, actors: &Listed<Actor>, settled: Settled) -> Settled {
+        let mut recipients = actors.known.iter().filter(|actor| actor.role == Role::Recipient);
         let may_be = |actor: &Actor| self.closure.may_be(&actor.who, self.world, &self.directive.contained);
-        let is_wide = is_other && effect == Effect::Deny && recipients().any(may_be);
-        Settled::of(!is_other, actors.has_unknown || is_wide)
+        Settled { maybe: settled.maybe || recipients.any(may_be), ..settled }
     }
 
     /// As `matches`, below rules of which this is taken over.
@@ -258,7 +264,8 @@ impl Lens<'_> {
             (None, Effect::Deny) => Settled::OPEN,
         });
         settled = settled.and(match (&rule.actor, effect) {
-            (Some(actors), effect) => self.is_actor(actors, effect),
+            (Some(actors), Effect::Permit) => self.is_actor(actors),
+            (Some(actors), Effect::Deny) => self.or_staff(actors, self.is_actor(actors)),
             (None, Effect::Permit) => above.actor,
             (None, Effect::Deny) => above.denied,
         });

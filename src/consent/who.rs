@@ -131,8 +131,11 @@ impl Closure {
                 ("Patient" | "RelatedPerson" | "Device", _) => {}
                 ("Organization", None) if matches!(who, Who::Key(_)) => {}
                 ("Organization", Some(found)) if matches!(who, Who::Contained(_)) => {
-                    let named = identifiers(found.root()).into_iter().map(Who::Identifier);
-                    next.extend(named.filter(|who| !seen.contains(who)));
+                    let named = identifiers(found.root());
+                    if named.is_empty() {
+                        return true;
+                    }
+                    next.extend(named.into_iter().map(Who::Identifier).filter(|who| !seen.contains(who)));
                 }
                 ("Organization", Some(_)) => {}
                 ("Practitioner", _) if matches!(who, Who::Key(_)) => {

@@ -80,7 +80,7 @@ async fn people_whose_rules_do_not_fit_are_withheld_and_it_is_said(on: On) {
             // A rule that is nobody else's, and as long as a statement says one.
             _ => {
                 let data: Vec<_> = (0..390)
-                    .map(|code| json!({"type": "deny", "code": [{"coding": [{"system": patient, "code": format!("{code}")}]}]}))
+                    .map(|code| json!({"type": "deny", "code": [{"coding": [{"system": format!("https://codes.example/{patient}"), "code": format!("{code}")}]}]}))
                     .collect();
                 json!({"provision": data})
             }
