@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::fhir::{Resource, Severity};
-use crate::profile::Profiles;
 use crate::profile::compose::Expander;
 use crate::profile::facts::ValueSet;
 use crate::profile::import::Batch;
+use crate::profile::{Against, Profiles};
 
 use super::{examine, profiles};
 
@@ -197,7 +197,7 @@ fn what_a_package_brings_is_judged_by_what_it_brings() {
     let judged = |system: &str, code: &str| {
         let encounter = json!({"resourceType": "Encounter", "status": "planned", "class": {"system": V3_ACT, "code": "AMB"},
             "reasonCode": [{"coding": [{"system": system, "code": code}]}]});
-        let found = profiles.examine(&Resource::from_value(encounter).unwrap(), &[]).0;
+        let found = profiles.examine(&Resource::from_value(encounter).unwrap(), &Against::default()).0;
         found.iter().find(|issue| !issue.rule.starts_with("binding")).map(|issue| (issue.severity, issue.rule))
     };
     assert_eq!(judged("http://x/cs", "a"), None);
