@@ -133,7 +133,9 @@ fn how_much_a_binding_matters_is_its_strength() {
         let mut observation = observation.clone();
         if pointer == "/valueAttachment" {
             observation["extension"] = json!([{"url": "http://x/e", "valueAttachment": value}]);
-            let found: Vec<String> = said(observation, "/status", json!("final"));
+            let mut found: Vec<String> = said(observation, "/status", json!("final"));
+            // The extension itself is nobody's definition here.
+            found.retain(|line| !line.contains("extension-unknown"));
             assert_eq!(found.len(), expected.len(), "{value}: {found:?}");
             continue;
         }
