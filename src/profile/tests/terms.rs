@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::fhir::{Resource, Severity};
-use crate::profile::{Against, Profiles};
-use crate::profile::compose::Expander;
 use crate::profile::facts::ValueSet;
 use crate::profile::import::Batch;
+use crate::profile::{Against, Profiles};
 
 use super::{examine, profiles};
 
@@ -133,7 +132,9 @@ fn how_much_a_binding_matters_is_its_strength() {
         let mut observation = observation.clone();
         if pointer == "/valueAttachment" {
             observation["extension"] = json!([{"url": "http://x/e", "valueAttachment": value}]);
-            let found: Vec<String> = said(observation, "/status", json!("final"));
+            let mut found: Vec<String> = said(observation, "/status", json!("final"));
+            // The extension itself is nobody's definition here.
+            found.retain(|line| !line.contains("extension-unknown"));
             assert_eq!(found.len(), expected.len(), "{value}: {found:?}");
             continue;
         }
