@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fhir::{Resource, Severity};
+use crate::profile::compose::Expander;
 use crate::profile::facts::ValueSet;
 use crate::profile::import::Batch;
 use crate::profile::{Against, Profiles};
