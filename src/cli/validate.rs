@@ -30,7 +30,7 @@ impl Validate {
         let definitions = beside::definitions(&self.with)?;
         let forms = beside::forms(&self.with, &definitions)?;
         let regimes = Regimes::bundled();
-        let against = Against { profiles: &self.profile, forms: &forms, ..Against::default() };
+        let against = Against { profiles: &self.profile, forms: &forms, is_thorough: true, ..Against::default() };
         let (mut judged, mut refused) = (0, 0);
         for file in &self.files {
             let bytes = match bytes(file) {

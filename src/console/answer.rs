@@ -34,7 +34,8 @@ pub async fn answer(
         None => vec![words::moved_on()],
         Some(step) => entered.problems(step),
     };
-    let problems = if problems.is_empty() { submit(&ctx, signed, task, &entered).await? } else { problems };
+    let asked_for = look.at(task.root().reference("focus")).await?;
+    let problems = if problems.is_empty() { submit(&ctx, signed, task, asked_for, &entered).await? } else { problems };
     if problems.is_empty() {
         return Ok(page::go(&format!("/console/referrals/{id}?done={}", entered.step)));
     }
@@ -46,8 +47,15 @@ pub async fn answer(
 }
 
 /// What the gateway had against it, in words; empty when it is done.
-async fn submit(ctx: &Context, signed: &Signed, task: Resource, entered: &Entered) -> Result<Vec<String>, Error> {
-    let procedure = (entered.step == "completed").then(|| procedure(ctx, signed, &task, entered));
+async fn submit(
+    ctx: &Context,
+    signed: &Signed,
+    task: Resource,
+    asked_for: Option<Resource>,
+    entered: &Entered,
+) -> Result<Vec<String>, Error> {
+    let is_done = entered.step == "completed";
+    let procedure = is_done.then(|| procedure(ctx, signed, &task, asked_for.as_ref(), entered));
     let interaction = if procedure.is_some() { Interaction::Transaction } else { Interaction::Update };
     let address = format!("urn:uuid:{}", ctx.ids.in_bucket(0, ctx.now()));
     let task = answered(signed, task, entered, ctx.now(), procedure.is_some().then_some(&address));
@@ -103,15 +111,30 @@ fn reason(entered: &Entered, text: &str) -> Value {
     json!({"coding": [{"system": STATUS_REASON, "code": entered.reason}], "text": text})
 }
 
-/// What was done, for the person's record and as the Task's output.
-fn procedure(ctx: &Context, signed: &Signed, task: &Resource, entered: &Entered) -> Resource {
+/// What was done, for the person's record and as the Task's output: in codes, what was asked for, which SDOHCC wants; in
+/// words, the partner's own.
+fn procedure(
+    ctx: &Context,
+    signed: &Signed,
+    task: &Resource,
+    asked_for: Option<&Resource>,
+    entered: &Entered,
+) -> Resource {
     let partner = json!({"reference": format!("Organization/{}", signed.caller.partner())});
     let mut procedure = Resource::new("Procedure");
     if let Some(request) = task.root().reference("focus").filter(|focus| focus.id_of("ServiceRequest").is_some()) {
         procedure.set("basedOn", json!([{"reference": request.key()}]));
     }
     procedure.set("status", "completed");
-    procedure.set("code", json!({"text": entered.outcome}));
+    let codings = asked_for.map_or_else(Vec::new, |request| {
+        request.root().get("code").each("coding").filter_map(|coding| coding.value().cloned()).collect()
+    });
+    let code = if codings.is_empty() {
+        json!({"text": entered.outcome})
+    } else {
+        json!({"coding": codings, "text": entered.outcome})
+    };
+    procedure.set("code", code);
     if let Some(person) = task.root().reference("for") {
         procedure.set("subject", json!({"reference": person.key()}));
     }

@@ -1,10 +1,14 @@
 //! Checking what is about to be written: structure and profiles, the rules of the exchange, where references lead.
 
+use std::collections::HashMap;
+
+use serde_json::Value;
+
 use crate::auth::Caller;
 use crate::consent::Directive;
 use crate::fhir::interaction::Interaction;
-use crate::fhir::{Issue, Resource, Severity};
-use crate::profile::{Against, Valid};
+use crate::fhir::{Issue, Outcome, Resource, Severity};
+use crate::profile::{Against, AtHand, Forms, Valid};
 use crate::store::Stored;
 
 use super::plan::Planned;
@@ -26,17 +30,15 @@ pub async fn check(
     }
     let forms = forms::at_hand(ctx, caller, planned.iter().filter_map(|one| one.resource.as_ref())).await?;
     let unreleased = shared::check(ctx, planned).await?;
+    let judged = judged(ctx, caller, planned, &forms);
     let (mut valid, mut issues) = (Vec::with_capacity(planned.len()), Vec::new());
-    for (at, one) in planned.iter_mut().enumerate() {
-        let Some(resource) = &one.resource else {
+    for ((at, one), checked) in planned.iter_mut().enumerate().zip(judged) {
+        let (Some(resource), Some(checked)) = (&one.resource, checked) else {
             valid.push(None);
             continue;
         };
         let mut found = rules(ctx, one, resource);
         found.extend(unreleased.iter().filter(|(of, _)| *of == at).map(|(_, issue)| issue.clone()));
-        let terms = ctx.config.validation.terms(caller.partner(), resource.kind());
-        let against = || Against { forms: &forms, terms: &terms, ..Against::default() };
-        let checked = ctx.profiles.check(resource.clone(), &against());
         match &checked {
             Ok(checked) => one.notes.extend(checked.warnings().0.iter().cloned()),
             Err(outcome) => found.extend(outcome.0.iter().cloned()),
@@ -56,6 +58,34 @@ pub async fn check(
         valid.push(checked.ok());
     }
     if issues.is_empty() { Ok(valid) } else { Err(Error::No(No::Invalid, issues)) }
+}
+
+/// Each by its definitions, with the others of the request at hand.
+fn judged(ctx: &Context, caller: &Caller, planned: &[Planned], forms: &Forms) -> Vec<Option<Result<Valid, Outcome>>> {
+    let together = Together::of(planned);
+    let check = |resource: &Resource| {
+        let terms = ctx.config.validation.terms(caller.partner(), resource.kind());
+        let against = Against { at_hand: &together, forms, terms: &terms, ..Against::default() };
+        ctx.profiles.check(resource.clone(), &against)
+    };
+    planned.iter().map(|one| one.resource.as_ref().map(check)).collect()
+}
+
+/// What is written in one request, by the references to it.
+struct Together<'p>(HashMap<String, &'p Value>);
+
+impl<'p> Together<'p> {
+    fn of(planned: &'p [Planned]) -> Together<'p> {
+        let several = if planned.len() > 1 { planned } else { &[] };
+        let resources = several.iter().filter_map(|one| one.resource.as_ref());
+        Together(resources.map(|resource| (resource.key(), resource.value())).collect())
+    }
+}
+
+impl AtHand for Together<'_> {
+    fn find(&self, reference: &str) -> Option<&Value> {
+        self.0.get(reference).copied()
+    }
 }
 
 /// The rules of the exchange that a type brings with it.

@@ -113,7 +113,7 @@ async fn content(
 ) -> Result<Vec<Issue>, Error> {
     let forms = forms::at_hand(ctx, caller, std::iter::once(resource)).await?;
     let terms = ctx.config.validation.terms(caller.partner(), resource.kind());
-    let against = || Against { profiles, forms: &forms, terms: &terms, ..Against::default() };
+    let against = || Against { profiles, forms: &forms, terms: &terms, is_thorough: true, ..Against::default() };
     let mut outcome = ctx.profiles.examine(resource, &against());
     if resource.kind() == "Consent" {
         outcome.0.extend(Directive::problems(resource, &ctx.regimes()));

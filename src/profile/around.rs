@@ -79,6 +79,13 @@ impl<'a> Around<'a> {
         self.levels.get(self.container_at()).map_or(&Value::Null, |level| level.resource)
     }
 
+    /// A Bundle around is a document, whose narratives are read as one.
+    pub fn is_in_document(&self) -> bool {
+        let is_document =
+            |level: &Level| text(level.resource, "type") == "document" && kind(level.resource) == "Bundle";
+        self.levels.iter().any(is_document)
+    }
+
     fn container_at(&self) -> usize {
         let last = self.levels.len().saturating_sub(1);
         let holder = last.checked_sub(1).and_then(|at| self.levels.get(at));

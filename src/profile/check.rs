@@ -51,6 +51,8 @@ pub struct Against<'a> {
     pub forms: &'a Forms,
     /// What the exchange asks of its sender.
     pub terms: &'a Terms,
+    /// Somebody asks how it fits: what is no fault and worth knowing is said too.
+    pub is_thorough: bool,
 }
 
 static NO_FORMS: Forms = Forms::none();
@@ -58,7 +60,7 @@ static NO_TERMS: Terms = Terms::none();
 
 impl Default for Against<'_> {
     fn default() -> Self {
-        Against { profiles: &[], at_hand: &Nothing, forms: &NO_FORMS, terms: &NO_TERMS }
+        Against { profiles: &[], at_hand: &Nothing, forms: &NO_FORMS, terms: &NO_TERMS, is_thorough: false }
     }
 }
 
@@ -95,6 +97,7 @@ impl Profiles {
     /// Element by element, with the profiles that it claims and must fit.
     pub(super) fn walked(&self, resource: &Resource, against: &Against) -> Outcome {
         let mut walk = Walk::new(self, Around::of(resource.value(), against.at_hand));
+        walk.is_thorough = against.is_thorough;
         let required: Vec<String> = against.profiles.iter().chain(&against.terms.required).cloned().collect();
         walk.resource(resource.value(), &required);
         walk.findings.into_outcome()

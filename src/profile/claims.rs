@@ -75,6 +75,11 @@ impl<'a> Walk<'a> {
             if let Some(beyond) = self.profiles.beyond(entry) {
                 self.beyond(beyond, value);
             }
+            if let Some(structure) =
+                entry.structure().filter(|_| self.is_thorough && entry.head.type_name != "Extension")
+            {
+                self.supported(&structure, value);
+            }
             match entry.head.base.as_deref().filter(|_| entry.head.chained) {
                 Some(base) => url = bare(base).to_string(),
                 None => return,

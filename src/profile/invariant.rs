@@ -23,6 +23,13 @@ const ELSEWHERE: [&str; 5] = ["ele-1", "ext-1", "ref-1", "txt-1", "txt-2"];
 /// R4's only best practice: a resource should have a narrative. It is said to who asks, not with each write.
 const BEST_PRACTICE: &str = "dom-6";
 
+/// Expressions of R4 that do not say what their invariant does, with what HL7's validator holds instead: que-12 is of more
+/// than one `enableWhen`.
+const ERRATA: [(&str, &str); 1] = [(
+    "enableWhen.count() > 2 implies enableBehavior.exists()",
+    "enableWhen.count() > 1 implies enableBehavior.exists()",
+)];
+
 #[derive(Debug)]
 pub struct Invariant {
     pub key: &'static str,
@@ -45,7 +52,8 @@ impl Invariant {
             Some(sentence) => sentence.to_string(),
             None => format!("expected `{}` by {by}", shown(&stated.expression)),
         };
-        Some(match Expression::parse(&stated.expression) {
+        let expression = ERRATA.iter().find(|(wrong, _)| *wrong == stated.expression).map(|(_, right)| *right);
+        Some(match Expression::parse(expression.unwrap_or(&stated.expression)) {
             Ok(expression) => Ok(Invariant { key: kept(&stated.key), severity, expression, text }),
             Err(unreadable) => Err(format!("invariant `{}` cannot be read: {}", stated.key, unreadable.why)),
         })

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use crate::fhir::{Issue, fhirpath};
+use crate::fhir::{Issue, Severity, fhirpath};
 
 use super::Profiles;
 use super::around::Around;
@@ -79,12 +79,23 @@ impl<'a> Walk<'a> {
             return Some(*known);
         }
         self.judged.borrow_mut().insert(key.clone(), true);
+        let holds = !self.judge(value, url, around).has_errors();
+        self.judged.borrow_mut().insert(key, holds);
+        Some(holds)
+    }
+
+    fn judge(&self, value: &'a Value, url: &str, around: Option<&Around<'a>>) -> Findings {
         let mut walk = Walk::new(self.profiles, around.unwrap_or(&self.around).clone());
         walk.judged = Rc::clone(&self.judged);
         walk.overlaid(url, value);
-        let holds = !walk.findings.has_errors();
-        self.judged.borrow_mut().insert(key, holds);
-        Some(holds)
+        walk.findings
+    }
+
+    /// The first reason why a profile does not hold, for a sentence about it.
+    pub fn objection(&self, value: &'a Value, url: &str, around: Option<&Around<'a>>) -> Option<String> {
+        let found = self.judge(value, bare(url), around).into_outcome().0;
+        let first = found.into_iter().find(|issue| issue.severity == Severity::Error)?;
+        Some(format!("`{}`: {}", first.expression, first.text))
     }
 
     pub fn say(&mut self, issue: Issue) {
@@ -340,6 +351,7 @@ impl<'a> Walk<'a> {
         }
         match kind.code.as_str() {
             "Extension" => self.extension(value),
+            "Attachment" => self.attachment(object),
             "Coding" => self.coding(object),
             "Quantity" | "Age" | "Count" | "Distance" | "Duration" => self.unit(object),
             "Reference" => {
@@ -359,7 +371,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn primitive(&mut self, value: &Value, primitive: Primitive, field: &Field) {
+    /// `size` is of the bytes, not of their base64 (R4 datatypes.html#Attachment).
+    fn attachment(&mut self, object: &Map<String, Value>) {
+        let Some(data) = object.get("data").and_then(Value::as_str) else { return };
+        let Some(stated) = object.get("size").and_then(Value::as_u64) else { return };
+        let letters = data.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=').count() as u64;
+        let size = letters * 3 / 4;
+        if stated != size {
+            self.error(
+                "structure",
+                "attachment-size",
+                format!("expected `size` {size}, of what is in `data`, found {stated}"),
+            );
+        }
+    }
+
+    fn primitive(&mut self, value: &'a Value, primitive: Primitive, field: &Field) {
         match primitive.check(value) {
             Err(Misfit::Json(expected)) => {
                 self.error("structure", "json-type", format!("expected {expected}, found {}", describe(value)));
@@ -368,6 +395,9 @@ impl<'a> Walk<'a> {
                 self.error("value", "format", format!("expected {expected} ({primitive})"))
             }
             Ok(()) => {
+                if let (Primitive::Xhtml, Some(div)) = (primitive, value.as_str()) {
+                    self.links(div);
+                }
                 if let Some(bound) = &field.bound {
                     self.bound(value, bound);
                 }

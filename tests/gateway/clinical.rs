@@ -15,7 +15,11 @@ fn about(patient: &str) -> Vec<(Value, &'static str)> {
     let who = json!({"reference": patient});
     let code = |code: &str| json!({"coding": [{"system": "http://example.org/codes", "code": code}]});
     vec![
-        (json!({"resourceType": "AllergyIntolerance", "patient": who, "code": code("nuts")}), "code=nuts"),
+        (
+            json!({"resourceType": "AllergyIntolerance", "patient": who, "code": code("nuts"), "clinicalStatus": {"coding": [
+                {"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}]}}),
+            "code=nuts",
+        ),
         (
             json!({"resourceType": "Coverage", "status": "active", "beneficiary": who,
                 "payor": [{"display": "a payer"}]}),

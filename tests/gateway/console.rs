@@ -87,7 +87,8 @@ async fn an_agency_with_only_a_browser_answers_a_referral(on: On) {
     assert!(silent.text.contains("role=\"alert\""), "a reason is asked for");
     assert_eq!(felix.takes(&page, "accepted", &[]).await.status, 303);
     assert_eq!(felix.takes(&page, "in-progress", &[("note", "first parcel on Thursday")]).await.status, 303);
-    assert_eq!(felix.takes(&page, "completed", &[("outcome", "A parcel every week since March")]).await.status, 303);
+    let done = felix.takes(&page, "completed", &[("outcome", "A parcel every week since March")]).await;
+    assert_eq!(done.status, 303, "{}", done.text);
 
     let closed = clinic.get(&api).await.is(200).body;
     assert_eq!(closed["status"], "completed");

@@ -178,7 +178,7 @@ async fn a_deny_counts_from_whoever_sees_the_person(on: On) {
     clinic.creates(&permit(&patient, COUNTY, json!({}))).await;
     assert!(sees(&county, &patient, &of_clinic).await);
     let mut deny = permit(&patient, COUNTY, json!({"type": "deny"}));
-    deny.as_object_mut().unwrap().remove("policyRule");
+    deny["policyRule"]["coding"][0]["code"] = json!("OPTOUT");
     let stranger = gw.system("corner-food-bank").await;
     stranger.post("/fhir/Consent", &deny).await.is(422);
     assert!(sees(&county, &patient, &of_clinic).await);

@@ -137,7 +137,7 @@ async fn a_deny_is_revised_by_who_filed_it_alone(on: On) {
     let (county, housing) = (gw.system(COUNTY).await, gw.system(HOUSING).await);
     clinic.creates(&permit(&patient, HOUSING, crate::reach::class(&["Patient"]))).await;
     let mut deny = permit(&patient, COUNTY, json!({"type": "deny"}));
-    deny.as_object_mut().unwrap().remove("policyRule");
+    deny["policyRule"]["coding"][0]["code"] = json!("OPTOUT");
     deny["organization"] = json!([{"reference": organization(HOUSING)}]);
     let deny = key(&housing.creates(&deny).await);
     gw.advance_secs(60);

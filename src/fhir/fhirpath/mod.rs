@@ -6,9 +6,11 @@
 //! beyond the resource by [`Surroundings`]; there is no I/O and no clock here. Depth, time and the size of results are
 //! bounded for any expression and any resource, and no input makes it panic.
 //!
-//!     let invariant = Expression::parse("code.empty() or system.exists()")?;
-//!     let scope = Scope::new(&model, Node::resource(&value, &model));
-//!     invariant.holds(quantity, &scope)?
+//! ```text
+//! let invariant = Expression::parse("code.empty() or system.exists()")?;
+//! let scope = Scope::new(&model, Node::resource(&value, &model));
+//! invariant.holds(quantity, &scope)?
+//! ```
 
 mod arithmetic;
 mod catalogue;

@@ -79,8 +79,14 @@ impl<'a> Walk<'a> {
                 Target::Profile(url) => Some(last(url)),
                 Target::Unknown => None,
             }));
-            let text =
-                format!("expected a reference to what {names} holds for by {by}, found `{kind}` that it does not");
+            let mut text = format!("expected a reference to what {names} holds for by {by}, found one to `{kind}`");
+            let tried = targets.iter().find_map(|target| match target {
+                Target::Profile(url) if self.profiles.entry(url)?.head.type_name == kind => Some(url),
+                _ => None,
+            });
+            if let Some(why) = tried.and_then(|url| self.objection(target, url, Some(&around))) {
+                text.push_str(&format!(" of which it does not: {why}"));
+            }
             self.error("structure", "reference-profile", text);
         }
     }

@@ -94,8 +94,14 @@ impl<'p> Compiler<'p> {
                 continue;
             }
             let is_extension = seat.kind.code == "Extension";
-            let told = if is_extension { extension_url(slice).map(Told::by_url) } else { self.told(tree, name, slice) };
-            let in_schema = can_tell(self.profiles, tree.facts.slicing.as_ref(), slice, seat);
+            // Of a single choice, the type tells, which the member's name says.
+            let by_type = seat.field.is_choice && !seat.field.is_list;
+            let told = match (is_extension, by_type) {
+                (true, _) => extension_url(slice).map(Told::by_url),
+                (_, true) => Some(Told::default()),
+                _ => self.told(tree, name, slice),
+            };
+            let in_schema = by_type || can_tell(self.profiles, tree.facts.slicing.as_ref(), slice, seat);
             let part = self.part(slice, Some(seat), seat.inside(self.profiles));
             let Some(told) = told else {
                 if !in_schema {

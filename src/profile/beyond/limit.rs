@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::fhir::{Interval, Zone};
+use crate::profile::compare::quantities;
 
 /// How a value stands to a bound; `None` where the two cannot be compared.
 pub fn compare(value: &Value, bound: &Value) -> Option<Ordering> {
@@ -19,11 +20,7 @@ pub fn compare(value: &Value, bound: &Value) -> Option<Ordering> {
                 None => Some(value.cmp(bound)),
             }
         }
-        (Value::Object(value), Value::Object(limit)) => {
-            let same = |name: &str| value.get(name) == limit.get(name);
-            let amount = |of: &serde_json::Map<String, Value>| of.get("value")?.as_f64();
-            (same("system") && same("code")).then(|| amount(value)?.partial_cmp(&amount(limit)?)).flatten()
-        }
+        (Value::Object(_), Value::Object(_)) => quantities(value, bound),
         _ => None,
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{ids, list, same_canonical, text};
 use crate::profile::Profiles;
 use crate::profile::facts::{Binding, Constraint, Discriminator, Element, Head, Slicing, Structure, Type, bare};
+use crate::profile::table::capital;
 
 const SYSTEM_TYPE: &str = "http://hl7.org/fhirpath/System.";
 const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
@@ -54,6 +55,25 @@ impl<'a> Bases<'a> {
                 .map(|structure| structure.elements.into_iter().map(|element| (element.id.clone(), element)).collect())
         });
         read.as_ref()
+    }
+
+    /// A differential may name a choice by one of its types: `valueQuantity` for `value[x]:valueQuantity`.
+    fn spell(&mut self, type_name: &str, stated: &mut Element) {
+        let Some(base) = self.of(type_name).filter(|base| !base.contains_key(&stated.id)) else { return };
+        let choices = base.iter().filter_map(|(id, element)| Some((id.strip_suffix("[x]")?, element)));
+        let named = choices.filter_map(|(stem, element)| {
+            let rest = stated.id.strip_prefix(stem)?;
+            let suffix = rest.split('.').next().unwrap_or(rest);
+            let kind = element.types.iter().find(|kind| capital(&kind.code) == suffix)?;
+            Some((stem, suffix, kind.code.clone()))
+        });
+        let Some((stem, suffix, code)) = named.max_by_key(|(stem, ..)| stem.len()) else { return };
+        let name = stem.rsplit('.').next().unwrap_or(stem);
+        let inside = &stated.id[stem.len() + suffix.len()..];
+        if inside.is_empty() && stated.types.is_empty() {
+            stated.types = vec![Type { code, ..Type::default() }];
+        }
+        stated.id = format!("{stem}[x]:{name}{suffix}{inside}");
     }
 
     /// The base element at a profile's path, through data types: `Patient.identifier.system` is Identifier's.
@@ -106,7 +126,7 @@ pub fn facts(definition: &Value, bases: &mut Bases) -> Result<Structure, String>
         return Err(format!("is of kind `{}`: only types, resources and profiles on them are used", head.kind));
     }
     let snapshot = definition.get("snapshot").map(|snapshot| list(snapshot, "element"));
-    let stated: Vec<Element> = match (snapshot, definition.get("differential")) {
+    let mut stated: Vec<Element> = match (snapshot, definition.get("differential")) {
         (Some(snapshot), _) if !snapshot.is_empty() => {
             snapshot.iter().map(|stated| element(stated, id(stated), &head)).collect()
         }
@@ -123,6 +143,7 @@ pub fn facts(definition: &Value, bases: &mut Bases) -> Result<Structure, String>
         bases.add(&structure);
         return Ok(structure);
     }
+    stated.iter_mut().for_each(|element| bases.spell(&head.type_name, element));
     if bases.of(&head.type_name).is_none() {
         return Err(format!("is a profile on `{}`, which has no definition here", head.type_name));
     }

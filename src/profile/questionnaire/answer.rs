@@ -4,10 +4,10 @@ use crate::fhir::Issue;
 use crate::profile::Profiles;
 use crate::profile::found::{describe, shown};
 
-use super::compare::{Typed, equal};
 use super::form::{Form, Kind, Question, list, valued};
 use super::limits;
 use super::options::{Choice, offered};
+use crate::profile::compare::{Typed, equal};
 
 /// What is wrong with it; `beside` is how many answers its question has.
 pub fn problems(profiles: &Profiles, form: &Form, question: &Question, given: Typed, beside: usize) -> Vec<Issue> {

@@ -7,9 +7,9 @@ use serde_json::Value;
 use crate::fhir::fhirpath::{Expression, Node, Scope};
 use crate::profile::Profiles;
 
-use super::compare::{Typed, equal, order};
 use super::filled::{Filled, Within};
 use super::form::{Form, Question, choice, text};
+use crate::profile::compare::{Typed, equal, order};
 
 /// Answers of one question that a condition looks at; with more nobody says what holds.
 const ANSWERS_MAX: usize = 64;

@@ -11,9 +11,9 @@ use crate::profile::found::{listed, shown};
 use crate::profile::pointing;
 use crate::profile::terminology::Membership;
 
-use super::compare::{Typed, UCUM, order};
 use super::form::{Form, Kind, Question, text};
 use super::options::membership;
+use crate::profile::compare::{Typed, UCUM, order};
 
 /// What is wrong with an answer of the right type.
 pub fn problems(profiles: &Profiles, form: &Form, question: &Question, given: Typed) -> Vec<Issue> {

@@ -6,7 +6,6 @@
 //! product of the two sizes.
 
 mod answer;
-mod compare;
 mod conditions;
 mod enabled;
 mod filled;

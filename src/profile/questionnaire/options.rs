@@ -6,8 +6,8 @@ use crate::profile::Profiles;
 use crate::profile::facts::bare;
 use crate::profile::terminology::Membership;
 
-use super::compare::{Typed, equal};
 use super::form::{Form, Question, list, text, valued};
+use crate::profile::compare::{Typed, equal};
 
 /// Value sets within value sets, and no deeper.
 const NESTING_MAX: usize = 8;

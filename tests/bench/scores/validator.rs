@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use handoff::fhir::{Issue, Outcome, Severity, read};
-use handoff::profile::{Against, Profiles, import::Batch};
+use handoff::profile::{Against, Forms, Profiles, import::Batch};
 use serde_json::Value;
 
 /// Modules that test something else than the verdict on a FHIR resource.
@@ -63,12 +63,15 @@ fn one(folder: &Path, case: &Value, tell: bool, score: &mut Score) {
     }
     let Ok(bytes) = std::fs::read(folder.join(text(case, "file"))) else { return skip("no file") };
     let mut profiles = with(Profiles::bundled(), folder, list(case, "supporting").iter().chain(list(case, "profiles")));
+    let supporting = || list(case, "supporting").iter().chain(list(case, "profiles"));
+    let mut forms = Forms::default();
+    supporting().filter_map(|file| json(&folder.join(file.as_str()?))).for_each(|file| forms.add(&file));
     let kind = read::resource(&bytes).ok().map(|resource| resource.kind().to_string());
     if kind.is_some_and(|kind| !profiles.knows(&kind)) {
         return skip("another type");
     }
     if let Some(recorded) = recorded(folder, case) {
-        compare(&name, &judge(&profiles, &bytes, &[]), &recorded, tell, score);
+        compare(&name, &judge(&profiles, &bytes, &forms, &[]), &recorded, tell, score);
     }
     let Some(profile) = case.get("profile") else { return };
     let Some(recorded) = recorded(folder, profile) else { return };
@@ -80,12 +83,12 @@ fn one(folder: &Path, case: &Value, tell: bool, score: &mut Score) {
     let files = list(profile, "supporting").iter().chain(profile.get("source"));
     profiles = with(profiles, folder, files);
     let also = [text(&definition, "url").to_string()];
-    compare(&format!("{name} (profile)"), &judge(&profiles, &bytes, &also), &recorded, tell, score);
+    compare(&format!("{name} (profile)"), &judge(&profiles, &bytes, &forms, &also), &recorded, tell, score);
 }
 
-fn judge(profiles: &Profiles, bytes: &[u8], also: &[String]) -> Outcome {
+fn judge(profiles: &Profiles, bytes: &[u8], forms: &Forms, also: &[String]) -> Outcome {
     match read::resource(bytes) {
-        Ok(resource) => profiles.examine(&resource, &Against::of(also)),
+        Ok(resource) => profiles.examine(&resource, &Against { forms, ..Against::of(also) }),
         Err(issue) => issue.into(),
     }
 }

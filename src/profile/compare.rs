@@ -1,4 +1,4 @@
-//! Values of answers, compared: equal or not, and which is more.
+//! Values compared: equal or not, and which is more. Quantities are put into one unit of UCUM.
 
 use std::cmp::Ordering;
 
@@ -6,8 +6,6 @@ use serde_json::Value;
 
 use crate::fhir::fhirpath::is_ucum;
 use crate::fhir::{Interval, Zone};
-
-use super::form::text;
 
 pub const UCUM: &str = "http://unitsofmeasure.org";
 
@@ -42,6 +40,10 @@ pub fn order(left: Typed, right: Typed) -> Option<Ordering> {
     }
 }
 
+fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name)?.as_str()
+}
+
 fn is_moment(kind: &str) -> bool {
     matches!(kind, "Date" | "DateTime" | "Instant")
 }
@@ -50,7 +52,7 @@ pub fn number(value: &Value) -> Option<f64> {
     value.as_number()?.to_string().parse().ok()
 }
 
-fn quantities(left: &Value, right: &Value) -> Option<Ordering> {
+pub fn quantities(left: &Value, right: &Value) -> Option<Ordering> {
     let amount = |quantity: &Value| number(quantity.get("value")?);
     let (a, b) = (amount(left)?, amount(right)?);
     let unit = |quantity| (text(quantity, "system"), text(quantity, "code"));
