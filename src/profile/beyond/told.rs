@@ -45,7 +45,7 @@ impl Told {
         for by in &slicing.by {
             let path = strides(&by.path)?;
             match by.kind.as_str() {
-                "value" | "pattern" => value(profiles, slice, &path, &mut Vec::new(), &mut told),
+                "value" | "pattern" => value(slice, &path, &mut Vec::new(), &mut told),
                 "exists" => {
                     if let Some(there) = child(slice, &path).and_then(is_there) {
                         told.0.push((path, Test::There(there)));
@@ -95,7 +95,7 @@ impl Test {
         let mut found = Vec::new();
         let whole = reach(walk, path, from, &mut found);
         if let Test::There(there) = self {
-            return Some(!found.is_empty() == *there);
+            return Some(found.is_empty() != *there);
         }
         let mut known = whole.then_some(false);
         for reached in &found {
@@ -148,16 +148,20 @@ fn reach<'a, 'w>(walk: &Walk<'a>, path: &[Stride], from: Reached<'a, 'w>, found:
             let members = from.value.as_object().into_iter().flatten();
             let named = members.filter(|(key, _)| *key == name || choice_suffix(key, name).is_some());
             let inside = named.flat_map(|(key, value)| each(value).iter().map(move |value| (key, value)));
-            inside.fold(true, |whole, (key, value)| {
-                reach(walk, rest, Reached { value, key: Some(key), at: from.at.clone() }, found) && whole
-            })
+            let mut whole = true;
+            for (key, value) in inside {
+                whole &= reach(walk, rest, Reached { value, key: Some(key), at: from.at.clone() }, found);
+            }
+            whole
         }
         Stride::Extension(url) => {
             let extensions = from.value.get("extension").map_or(&[][..], each).iter();
             let named = extensions.filter(|held| held.get("url").and_then(Value::as_str) == Some(url));
-            named.fold(true, |whole, value| {
-                reach(walk, rest, Reached { value, key: None, at: from.at.clone() }, found) && whole
-            })
+            let mut whole = true;
+            for value in named {
+                whole &= reach(walk, rest, Reached { value, key: None, at: from.at.clone() }, found);
+            }
+            whole
         }
         Stride::OfType(kind) => match from.key {
             Some(key) if !key.ends_with(capital(kind).as_str()) => true,
@@ -178,7 +182,7 @@ fn reach<'a, 'w>(walk: &Walk<'a>, path: &[Stride], from: Reached<'a, 'w>, found:
 }
 
 /// Fixed values, patterns and codes at the path and below it.
-fn value(profiles: &Profiles, tree: &Tree, path: &[Stride], walked: &mut Vec<Stride>, told: &mut Told) {
+fn value(tree: &Tree, path: &[Stride], walked: &mut Vec<Stride>, told: &mut Told) {
     let own = tree.facts.fixed.as_ref().or(tree.facts.pattern.as_ref());
     match path.split_first() {
         Some((Stride::Child(name), rest)) => {
@@ -188,7 +192,7 @@ fn value(profiles: &Profiles, tree: &Tree, path: &[Stride], walked: &mut Vec<Str
                 walked.pop();
             } else if let Some(child) = tree.child(name) {
                 walked.push(Stride::Child(name.clone()));
-                value(profiles, child, rest, walked, told);
+                value(child, rest, walked, told);
                 walked.pop();
             }
         }
@@ -197,11 +201,11 @@ fn value(profiles: &Profiles, tree: &Tree, path: &[Stride], walked: &mut Vec<Str
             let mut named = slices.filter(|(_, slice)| extension_url(slice).as_deref() == Some(url));
             if let Some((_, slice)) = named.next() {
                 walked.push(Stride::Extension(url.clone()));
-                value(profiles, slice, rest, walked, told);
+                value(slice, rest, walked, told);
                 walked.pop();
             }
         }
-        Some((Stride::OfType(_), rest)) => value(profiles, tree, rest, walked, told),
+        Some((Stride::OfType(_), rest)) => value(tree, rest, walked, told),
         Some((Stride::Resolve, _)) => {}
         None => {
             if let Some(fixed) = &tree.facts.fixed {
@@ -213,7 +217,7 @@ fn value(profiles: &Profiles, tree: &Tree, path: &[Stride], walked: &mut Vec<Str
             } else {
                 for (name, child) in &tree.children {
                     walked.push(Stride::Child(name.trim_end_matches("[x]").to_string()));
-                    value(profiles, child, &[], walked, told);
+                    value(child, &[], walked, told);
                     walked.pop();
                 }
             }

@@ -30,7 +30,8 @@ fn goal() -> Value {
 #[test]
 fn a_smart_goal_is_measured_by_when_and_for_what() {
     assert!(by("handoff-smart-goal", goal()).is_empty());
-    let table: [(fn(&mut Value), &str); 6] = [
+    type Change = fn(&mut Value);
+    let table: [(Change, &str); 6] = [
         (|goal| drop(goal.as_object_mut().unwrap().remove("target")), "Goal.target cardinality-min"),
         (
             |goal| drop(goal["target"][0].as_object_mut().unwrap().remove("dueDate")),
