@@ -8,7 +8,7 @@ use crate::auth::Caller;
 use crate::consent::Directive;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::{Issue, Outcome, Resource, Severity};
-use crate::profile::{Against, AtHand, Forms, Valid};
+use crate::profile::{Against, AtHand, Forms, Judged, Valid};
 use crate::store::Stored;
 
 use super::plan::Planned;
@@ -62,11 +62,11 @@ pub async fn check(
 
 /// Each by its definitions, with the others of the request at hand.
 fn judged(ctx: &Context, caller: &Caller, planned: &[Planned], forms: &Forms) -> Vec<Option<Result<Valid, Outcome>>> {
-    let together = Together::of(planned);
+    let (together, known) = (Together::of(planned), Judged::default());
     let check = |resource: &Resource| {
         let terms = ctx.config.validation.terms(caller.partner(), resource.kind());
-        let against = Against { at_hand: &together, forms, terms: &terms, ..Against::default() };
-        ctx.profiles.check(resource.clone(), &against)
+        let against = Against { at_hand: &together, judged: Some(&known), forms, terms: &terms, ..Against::default() };
+        ctx.profiles.check(resource, &against)
     };
     planned.iter().map(|one| one.resource.as_ref().map(check)).collect()
 }

@@ -51,7 +51,7 @@ pub async fn witness(
     provenance.set("agent", json!([{"who": who}]));
     let id = ctx.ids.in_bucket(consent.bucket, at);
     provenance.stamp(&id, 1, at, &format!("Organization/{origin}"));
-    let valid = ctx.profiles.check(provenance, &Against::default()).map_err(|outcome| {
+    let valid = ctx.profiles.check(&provenance, &Against::default()).map_err(|outcome| {
         let first = outcome.0.first().map_or(String::new(), |issue| issue.text.clone());
         Fault::new("write a Provenance", first)
     })?;

@@ -113,7 +113,7 @@ async fn put_organization(ctx: &Context, tx: &mut Tx, mut organization: Resource
 }
 
 fn check(profiles: &Profiles, resource: Resource) -> Result<Valid, String> {
-    profiles.check(resource, &Against::default()).map_err(|outcome| {
+    profiles.check(&resource, &Against::default()).map_err(|outcome| {
         outcome.0.first().map_or_else(|| "the Organization is not valid".to_string(), |issue| issue.text.clone())
     })
 }

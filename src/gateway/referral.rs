@@ -256,7 +256,7 @@ impl Desk<'_> {
     async fn rewrite(&self, tx: &mut Tx, stored: &Stored, mut task: Resource) -> Result<Resource, Error> {
         let updated_at = self.ctx.now().max(stored.updated_at.plus_millis(1));
         task.stamp(&stored.id, stored.version + 1, updated_at, &format!("Organization/{}", stored.origin));
-        let valid = self.ctx.profiles.check(task, &Against::default()).map_err(|outcome| {
+        let valid = self.ctx.profiles.check(&task, &Against::default()).map_err(|outcome| {
             let first = outcome.0.first().map_or(String::new(), |issue| issue.text.clone());
             Fault::new("write a Task's new version", first)
         })?;

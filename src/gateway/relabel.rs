@@ -109,7 +109,7 @@ fn changed(ctx: &Context, current: &Current, partners: &[Partner], stored: &Stor
     }
     let updated_at = ctx.now().max(stored.updated_at.plus_millis(1));
     resource.stamp(&stored.id, stored.version + 1, updated_at, &format!("Organization/{}", stored.origin));
-    ctx.profiles.check(resource, &Against::default()).map(Some)
+    ctx.profiles.check(&resource, &Against::default()).map(Some)
 }
 
 async fn write(

@@ -138,7 +138,7 @@ async fn once(
     consent.set("status", "inactive");
     consent.stamp(&stored.id, stored.version + 1, at, &format!("Organization/{}", stored.origin));
     // What was stored was valid; a status cannot break it, and what is stored is kept as it came.
-    let valid = ctx.profiles.check(consent, &Against::default()).map_err(|found| Error::No(No::Invalid, found.0))?;
+    let valid = ctx.profiles.check(&consent, &Against::default()).map_err(|found| Error::No(No::Invalid, found.0))?;
     let partners = ctx.partners().await?;
     let desk = Desk { ctx, partners: &partners };
     let mut record = record::start(ctx, caller, request, "revoke", format!("Consent/{}", stored.id));

@@ -298,7 +298,7 @@ async fn put_task(
         valid
     } else {
         one.views.clear();
-        desk.ctx.profiles.check(task, &Against::default()).map_err(|found| Error::No(No::Invalid, found.0))?
+        desk.ctx.profiles.check(&task, &Against::default()).map_err(|found| Error::No(No::Invalid, found.0))?
     };
     let place = place::of(desk.ctx, valid.resource(), one.bucket, &one.origin);
     let written = store(tx, one, &valid, place, record).await?;

@@ -2,15 +2,13 @@
 
 use std::sync::OnceLock;
 
-use serde_json::Value;
-
 use crate::config::Terms;
 use crate::fhir::{Outcome, Resource};
 
 use super::Profiles;
 use super::around::{Around, AtHand, Nothing};
 use super::terms;
-use super::walk::Walk;
+use super::walk::{Judged, Walk};
 use super::whole::{self, Forms};
 
 /// A resource that passed its base definition and the profiles it claims. Made only here.
@@ -47,6 +45,8 @@ pub struct Against<'a> {
     /// Canonicals of further profiles.
     pub profiles: &'a [String],
     pub at_hand: &'a dyn AtHand,
+    /// What others of the same request found out about what they refer to.
+    pub judged: Option<&'a Judged>,
     /// Questionnaires that it may answer.
     pub forms: &'a Forms,
     /// What the exchange asks of its sender.
@@ -60,7 +60,14 @@ static NO_TERMS: Terms = Terms::none();
 
 impl Default for Against<'_> {
     fn default() -> Self {
-        Against { profiles: &[], at_hand: &Nothing, forms: &NO_FORMS, terms: &NO_TERMS, is_thorough: false }
+        Against {
+            profiles: &[],
+            at_hand: &Nothing,
+            judged: None,
+            forms: &NO_FORMS,
+            terms: &NO_TERMS,
+            is_thorough: false,
+        }
     }
 }
 
@@ -75,14 +82,12 @@ impl Profiles {
     ///
     /// # Errors
     /// Every problem at once, warnings included, when at least one is an error.
-    pub fn check(&self, resource: Resource, against: &Against) -> Result<Valid, Outcome> {
-        let warnings = self.examine(&resource, against);
-        if warnings.has_errors() { Err(warnings) } else { Ok(Valid { resource, warnings, text: OnceLock::new() }) }
-    }
-
-    /// Whether a profile holds for a resource or a value that stands alone; `None` when the profile is not at hand.
-    pub fn conforms(&self, value: &Value, profile: &str) -> Option<bool> {
-        Walk::new(self, Around::of(value, &Nothing)).conforms(value, profile, None)
+    pub fn check(&self, resource: &Resource, against: &Against) -> Result<Valid, Outcome> {
+        let warnings = self.examine(resource, against);
+        if warnings.has_errors() {
+            return Err(warnings);
+        }
+        Ok(Valid { resource: resource.clone(), warnings, text: OnceLock::new() })
     }
 
     /// Everything there is to say, errors or not.
@@ -98,6 +103,7 @@ impl Profiles {
     pub(super) fn walked(&self, resource: &Resource, against: &Against) -> Outcome {
         let mut walk = Walk::new(self, Around::of(resource.value(), against.at_hand));
         walk.is_thorough = against.is_thorough;
+        walk.judged = against.judged.cloned().unwrap_or_default();
         let required: Vec<String> = against.profiles.iter().chain(&against.terms.required).cloned().collect();
         walk.resource(resource.value(), &required);
         walk.findings.into_outcome()

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::fhir::fhirpath::{Coded, Expression, Failure, Node, Resolved, Scope, Surroundings};
 use crate::fhir::{Issue, Severity};
 
-use super::around::Led;
+use super::around::{Around, Led, Nothing};
 use super::facts::{Constraint, bare};
 use super::found::shown;
 use super::terminology::Membership;
@@ -23,12 +23,19 @@ const ELSEWHERE: [&str; 5] = ["ele-1", "ext-1", "ref-1", "txt-1", "txt-2"];
 /// R4's only best practice: a resource should have a narrative. It is said to who asks, not with each write.
 const BEST_PRACTICE: &str = "dom-6";
 
-/// Expressions of R4 that do not say what their invariant does, with what HL7's validator holds instead: que-12 is of more
-/// than one `enableWhen`.
-const ERRATA: [(&str, &str); 1] = [(
-    "enableWhen.count() > 2 implies enableBehavior.exists()",
-    "enableWhen.count() > 1 implies enableBehavior.exists()",
-)];
+/// Expressions of R4 that do not say what their invariant does, as HL7's validator mends them: que-12 is of more than one
+/// `enableWhen`, and what is not there breaks neither bdl-8 nor the rule for names.
+const ERRATA: [(&str, &str); 3] = [
+    (
+        "enableWhen.count() > 2 implies enableBehavior.exists()",
+        "enableWhen.count() > 1 implies enableBehavior.exists()",
+    ),
+    ("fullUrl.contains('/_history/').not()", "fullUrl.exists() implies fullUrl.contains('/_history/').not()"),
+    (
+        "name.matches('[A-Z]([A-Za-z0-9_]){0,254}')",
+        "name.exists() implies name.matches('^[A-Z]([A-Za-z0-9_]){0,254}$')",
+    ),
+];
 
 #[derive(Debug)]
 pub struct Invariant {
@@ -139,7 +146,8 @@ impl Surroundings for Beyond<'_, '_> {
     }
 
     fn conforms_to(&self, node: Node, profile: &str) -> Option<bool> {
-        self.0.profiles.conforms(node.value()?, profile)
+        let value = node.value()?;
+        self.0.within(Around::of(value, &Nothing)).conforms(value, profile, None)
     }
 
     fn subsumes(&self, system: &str, general: &str, special: &str) -> Option<bool> {

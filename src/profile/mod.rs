@@ -58,6 +58,7 @@ pub use codes::Expansion;
 pub use facts::SearchParameter;
 pub use outline::{Outline, Shown};
 pub use package::{Package, Refused};
+pub use walk::Judged;
 pub use whole::{Forms, forms_of};
 
 use crate::fhir::fhirpath::Model;

@@ -603,6 +603,32 @@ fn an_extension_is_allowed_where_its_definition_says_and_understood_where_it_cha
 }
 
 #[test]
+fn a_chain_of_references_is_judged_without_going_all_its_way() {
+    let sdohcc = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition";
+    let task = |at: usize| {
+        json!({"fullUrl": format!("https://a.example/Task/{at}"), "resource": {
+            "resourceType": "Task", "id": at.to_string(), "status": "requested", "intent": "order",
+            "meta": {"profile": [format!("{sdohcc}/SDOHCC-TaskForReferralManagement")]},
+            "partOf": [{"reference": format!("Task/{}", at + 1)}]}})
+    };
+    let entries: Vec<Value> = (0..2_000).map(task).collect();
+    let outcome = examine(json!({"resourceType": "Bundle", "type": "collection", "entry": entries}));
+    assert!(outcome.has_errors(), "each of them lacks what its profile asks for");
+}
+
+#[test]
+fn what_is_not_there_breaks_no_invariant_about_it() {
+    let entry = json!({"request": {"method": "DELETE", "url": "Goal/1"}});
+    let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry]});
+    let form = json!({"resourceType": "Questionnaire", "status": "draft", "item": [{"linkId": "1", "type": "string",
+        "enableWhen": [{"question": "2", "operator": "exists", "answerBoolean": true}]}]});
+    for (resource, key) in [(bundle, "bdl-8"), (form.clone(), "que-0"), (form, "que-12")] {
+        let found = examine(resource);
+        assert!(!found.0.iter().any(|issue| issue.rule == key), "{key}: {found:?}");
+    }
+}
+
+#[test]
 fn a_vital_sign_that_does_not_hold_to_its_profile_is_a_warning() {
     let outcome = examine(json!({"resourceType": "Observation", "status": "final",
         "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]}}));

@@ -21,9 +21,27 @@ use super::pointing;
 use super::primitive::{Misfit, Primitive};
 use super::table::{Field, FieldType, Node, Table};
 
+/// Judgements of what references lead to, one within the other: a chain of resources may be as long as its sender likes.
+const NESTING_MAX: usize = 8;
 /// Deeper than any reader of ours lets in; a guard for values built elsewhere.
 const DEPTH_MAX: usize = 128;
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
+
+/// What has been judged by which profile: references in circles end, and what many refer to is judged once. A value is
+/// known by where it lies, so that none may be moved or dropped while this is in use.
+#[derive(Clone, Default)]
+pub struct Judged(Rc<RefCell<HashMap<(*const Value, String), bool>>>);
+
+impl Judged {
+    fn of(&self, value: &Value, url: &str) -> Option<bool> {
+        self.0.borrow().get(&(std::ptr::from_ref(value), url.to_string())).copied()
+    }
+
+    /// True until it is known, for whoever comes round to it again.
+    fn is(&self, value: &Value, url: &str, holds: bool) {
+        self.0.borrow_mut().insert((std::ptr::from_ref(value), url.to_string()), holds);
+    }
+}
 
 pub struct Walk<'a> {
     pub profiles: &'a Profiles,
@@ -40,8 +58,9 @@ pub struct Walk<'a> {
     pub unknown_urls: Vec<&'a str>,
     /// Everything is said that helps, not only what is wrong.
     pub is_thorough: bool,
-    /// What has been judged by which profile, so that references in circles end.
-    judged: Rc<RefCell<HashMap<(*const Value, String), bool>>>,
+    pub judged: Judged,
+    /// Judgements within judgements.
+    nesting: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -59,11 +78,13 @@ impl<'a> Walk<'a> {
             unheld,
             unknown_urls,
             is_thorough: false,
-            judged: Rc::default(),
+            judged: Judged::default(),
+            nesting: 0,
         }
     }
 
-    /// Whether a profile holds for a resource or a value; `None` when the profile is not at hand.
+    /// Whether a profile holds for a resource or a value; `None` when the profile is not at hand, or where the way to the
+    /// value was too long.
     pub fn conforms(&self, value: &'a Value, url: &str, around: Option<&Around<'a>>) -> Option<bool> {
         let url = bare(url);
         let head = &self.profiles.entry(url)?.head;
@@ -74,19 +95,31 @@ impl<'a> Walk<'a> {
         if !head.is_profile() {
             return Some(true);
         }
-        let key = (std::ptr::from_ref(value), url.to_string());
-        if let Some(known) = self.judged.borrow().get(&key) {
-            return Some(*known);
+        if self.nesting >= NESTING_MAX {
+            return None;
         }
-        self.judged.borrow_mut().insert(key.clone(), true);
-        let holds = !self.judge(value, url, around).has_errors();
-        self.judged.borrow_mut().insert(key, holds);
-        Some(holds)
+        let known = self.judged.of(value, url);
+        if known.is_none() {
+            self.judged.is(value, url, true);
+            let holds = !self.judge(value, url, around).has_errors();
+            self.judged.is(value, url, holds);
+        }
+        self.judged.of(value, url)
+    }
+
+    /// A walk of its own that knows what this one has judged.
+    pub fn within<'v>(&self, around: Around<'v>) -> Walk<'v>
+    where
+        'a: 'v,
+    {
+        let mut walk = Walk::new(self.profiles, around);
+        walk.judged = self.judged.clone();
+        walk.nesting = self.nesting + 1;
+        walk
     }
 
     fn judge(&self, value: &'a Value, url: &str, around: Option<&Around<'a>>) -> Findings {
-        let mut walk = Walk::new(self.profiles, around.unwrap_or(&self.around).clone());
-        walk.judged = Rc::clone(&self.judged);
+        let mut walk = self.within(around.unwrap_or(&self.around).clone());
         walk.overlaid(url, value);
         walk.findings
     }

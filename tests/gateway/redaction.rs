@@ -138,7 +138,10 @@ async fn a_recipient_gets_the_least_that_its_purpose_needs(on: On) {
             );
             let profiles = handoff::profile::Profiles::bundled();
             let finding = handoff::fhir::Resource::from_value(finding).unwrap();
-            assert!(profiles.check(finding, &handoff::profile::Against::default()).is_ok(), "a redacted copy is valid");
+            assert!(
+                profiles.check(&finding, &handoff::profile::Against::default()).is_ok(),
+                "a redacted copy is valid"
+            );
         }
     }
 }

@@ -103,7 +103,7 @@ async fn put(ex: &Exchange, case: &Value) {
             entries: extract::entries(&ex.params, &resource, &Zone::utc()),
             views: Vec::new(),
         };
-        let valid = ex.profiles.check(resource, &handoff::profile::Against::default()).expect("a story is valid R4");
+        let valid = ex.profiles.check(&resource, &handoff::profile::Against::default()).expect("a story is valid R4");
         let mut tx = ex.store.begin().await.unwrap();
         assert!(tx.put(&valid, &place, None).await.unwrap());
         tx.commit().await.unwrap();

@@ -103,7 +103,7 @@ impl Exchange {
             "description": {"text": "rest"}, "subject": {"reference": format!("Patient/{patient}")}}))
         .unwrap();
         goal.stamp(id, version, Instant(at * 1_000_000), &format!("Organization/{origin}"));
-        let valid = self.profiles.check(goal, &handoff::profile::Against::default()).unwrap();
+        let valid = self.profiles.check(&goal, &handoff::profile::Against::default()).unwrap();
         let place = Place {
             bucket: bucket_of_name(patient),
             origin: origin.to_string(),

@@ -2,7 +2,8 @@
 //!
 //!     cargo bench --bench scores -- fhirpath PATH-TO-fhir-test-cases
 //!     cargo bench --bench scores -- validator PATH-TO-fhir-test-cases [NAME]     of a NAME, what each said
-//!     cargo bench --bench scores -- speed
+//!     cargo bench --bench scores -- speed          invariants alone
+//!     cargo bench --bench scores -- throughput     whole checks
 //!
 //! We ship none of these cases. Each prints its score and what failed; it exits with 1 under the score that is promised.
 
@@ -10,6 +11,7 @@
 
 mod fhirpath;
 mod speed;
+mod throughput;
 mod validator;
 
 use std::process::exit;
@@ -25,8 +27,9 @@ fn main() {
         ("fhirpath", Some(folder)) => fhirpath::run(folder.as_ref()),
         ("validator", Some(folder)) => validator::run(folder.as_ref(), words.get(1).map(String::as_str)),
         ("speed", _) => speed::run(),
+        ("throughput", _) => throughput::run(),
         _ => {
-            println!("expected `fhirpath PATH`, `validator PATH` or `speed`");
+            println!("expected `fhirpath PATH`, `validator PATH`, `speed` or `throughput`");
             // `cargo bench` without words runs every bench: this one has then nothing to say.
             true
         }

@@ -198,7 +198,7 @@ fn inside(model: &Model, type_name: &str, id: &str) -> Option<Kind> {
     (model.name(kind) == "BackboneElement" && kind != model.kind("BackboneElement")).then_some(kind)
 }
 
-fn gather(folder: &Path, found: &mut Vec<(String, String)>) {
+pub fn gather(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
