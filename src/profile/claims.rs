@@ -74,11 +74,9 @@ impl<'a> Walk<'a> {
             }
             if let Some(beyond) = self.profiles.beyond(entry) {
                 self.beyond(beyond, value);
-            }
-            if let Some(structure) =
-                entry.structure().filter(|_| self.is_thorough && entry.head.type_name != "Extension")
-            {
-                self.supported(&structure, value);
+                if self.is_thorough && entry.head.type_name != "Extension" {
+                    self.supported(beyond, value);
+                }
             }
             match entry.head.base.as_deref().filter(|_| entry.head.chained) {
                 Some(base) => url = bare(base).to_string(),

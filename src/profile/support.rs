@@ -6,29 +6,37 @@ use serde_json::Value;
 use crate::fhir::Issue;
 use crate::fhir::element::choice_suffix;
 
-use super::facts::Structure;
-use super::walk::{Walk, last};
+use super::beyond::Beyond;
+use super::facts::Element;
+use super::walk::Walk;
 
 impl<'a> Walk<'a> {
     /// The walk stands at the value. Of elements inside something absent, nothing is said.
-    pub fn supported(&mut self, structure: &Structure, value: &'a Value) {
-        let by = last(&structure.head.url).to_string();
-        for element in structure.elements.iter().filter(|element| element.must_support) {
-            if element.id.is_empty() || element.id.contains(':') || element.max.as_deref() == Some("0") {
-                continue;
-            }
-            let (parent, name) = element.id.rsplit_once('.').unwrap_or(("", &element.id));
+    pub fn supported(&mut self, beyond: &Beyond, value: &'a Value) {
+        for id in &beyond.supported {
+            let (parent, name) = id.rsplit_once('.').unwrap_or(("", id));
             let around = parent.split('.').filter(|step| !step.is_empty()).fold(vec![value], |found, step| {
                 found.into_iter().flat_map(|value| inside(value, step.trim_end_matches("[x]"))).collect()
             });
             let name = name.trim_end_matches("[x]");
             if !around.is_empty() && !around.iter().any(|value| inside(value, name).next().is_some()) {
                 let path = if parent.is_empty() { name.to_string() } else { format!("{parent}.{name}") };
-                let text = format!("`{path}` must be supported by who uses `{by}`, and is not there");
+                let text = format!("`{path}` must be supported by who uses {}, and is not there", beyond.by);
                 self.findings.add_missing(&self.place, &path, Issue::information("must-support", text));
             }
         }
     }
+}
+
+/// The elements of a profile that must be supported; of slices, what they are slices of.
+pub fn supported(elements: &[Element]) -> Vec<String> {
+    let asked = |element: &&Element| {
+        element.must_support
+            && !element.id.is_empty()
+            && !element.id.contains(':')
+            && element.max.as_deref() != Some("0")
+    };
+    elements.iter().filter(asked).map(|element| element.id.clone()).collect()
 }
 
 /// The values of an element, under each name that its JSON may have.

@@ -4,6 +4,7 @@ use crate::profile::Profiles;
 use crate::profile::facts::{Element, Slicing, Structure, Type, bare};
 use crate::profile::invariant::Invariant;
 use crate::profile::overlay::{Seat, Spot, can_tell, stated_type};
+use crate::profile::support::supported;
 use crate::profile::table::{Field, Table};
 use crate::profile::tree::{Tree, extension_url};
 use crate::profile::walk::last;
@@ -21,10 +22,11 @@ struct Compiler<'p> {
 
 impl Beyond {
     pub fn compile(profiles: &Profiles, table: &Table, structure: Structure) -> Beyond {
+        let supported = supported(&structure.elements);
         let by = format!("`{}`", last(&structure.head.url));
         let mut compiler = Compiler { profiles, by: by.clone(), unsaid: Vec::new() };
         let root = compiler.part(&Tree::grow(structure.elements), None, Some(Spot { table, node: 0 }));
-        Beyond { root, by, unsaid: compiler.unsaid }
+        Beyond { root, by, supported, unsaid: compiler.unsaid }
     }
 }
 

@@ -84,6 +84,8 @@ pub struct Beyond {
     pub root: Part,
     /// The profile, as messages name it.
     pub by: String,
+    /// Elements that must be supported, by their ids.
+    pub supported: Vec<String>,
     /// Parts of the profile that are not checked, and why.
     pub unsaid: Vec<String>,
 }
