@@ -617,6 +617,27 @@ fn a_chain_of_references_is_judged_without_going_all_its_way() {
 }
 
 #[test]
+fn a_resource_that_refers_to_itself_is_judged_once() {
+    let itself: Vec<Value> = (0..20).map(|_| json!({"reference": "#"})).collect();
+    let outcome = examine(json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+        "meta": {"profile": ["http://hl7.org/fhir/StructureDefinition/vitalsigns"]}, "hasMember": itself}));
+    assert!(errors(&outcome).iter().any(|(_, rule)| *rule == "reference-profile"), "{outcome:?}");
+}
+
+#[test]
+fn value_sets_that_include_themselves_are_looked_through_to_a_bound() {
+    let includes: Vec<Value> = (0..20).map(|_| json!("#v")).collect();
+    let outcome =
+        examine(json!({"resourceType": "QuestionnaireResponse", "status": "completed", "questionnaire": "#q",
+        "contained": [
+            {"resourceType": "Questionnaire", "id": "q", "status": "active", "item": [
+                {"linkId": "1", "type": "choice", "answerValueSet": "#v"}]},
+            {"resourceType": "ValueSet", "id": "v", "compose": {"include": [{"valueSet": includes}]}}],
+        "item": [{"linkId": "1", "answer": [{"valueCoding": {"system": "http://s.example", "code": "c"}}]}]}));
+    assert!(!outcome.0.is_empty());
+}
+
+#[test]
 fn what_is_not_there_breaks_no_invariant_about_it() {
     let entry = json!({"request": {"method": "DELETE", "url": "Goal/1"}});
     let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry]});

@@ -4,7 +4,7 @@
 //! required codes, and what a reference may point at. Where it meets a resource it also applies the profiles
 //! which that resource claims, and where it meets an extension whose definition we hold, that definition.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -23,6 +23,8 @@ use super::table::{Field, FieldType, Node, Table};
 
 /// Judgements of what references lead to, one within the other: a chain of resources may be as long as its sender likes.
 const NESTING_MAX: usize = 8;
+/// Failed profiles of which a request is told the reason, too.
+const EXPLAINED_MAX: usize = 10;
 /// Deeper than any reader of ours lets in; a guard for values built elsewhere.
 const DEPTH_MAX: usize = 128;
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
@@ -30,11 +32,16 @@ const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 /// What has been judged by which profile: references in circles end, and what many refer to is judged once. A value is
 /// known by where it lies, so that none may be moved or dropped while this is in use.
 #[derive(Clone, Default)]
-pub struct Judged(Rc<RefCell<HashMap<(*const Value, String), bool>>>);
+pub struct Judged(Rc<RefCell<HashMap<(*const Value, String), bool>>>, Rc<Cell<usize>>);
 
 impl Judged {
     fn of(&self, value: &Value, url: &str) -> Option<bool> {
         self.0.borrow().get(&(std::ptr::from_ref(value), url.to_string())).copied()
+    }
+
+    fn may_explain(&self) -> bool {
+        self.1.set(self.1.get() + 1);
+        self.1.get() <= EXPLAINED_MAX
     }
 
     /// True until it is known, for whoever comes round to it again.
@@ -124,8 +131,12 @@ impl<'a> Walk<'a> {
         walk.findings
     }
 
-    /// The first reason why a profile does not hold, for a sentence about it.
+    /// The first reason why a profile does not hold, for a sentence about it. It is judged anew for that, so a judgement
+    /// within a judgement gives none, and a request only the first few.
     pub fn objection(&self, value: &'a Value, url: &str, around: Option<&Around<'a>>) -> Option<String> {
+        if self.nesting > 0 || !self.judged.may_explain() {
+            return None;
+        }
         let found = self.judge(value, bare(url), around).into_outcome().0;
         let first = found.into_iter().find(|issue| issue.severity == Severity::Error)?;
         Some(format!("`{}`: {}", first.expression, first.text))

@@ -12,6 +12,8 @@ const QUESTIONS_MAX: usize = 20_000;
 pub const DEPTH_MAX: usize = 64;
 /// Expressions that are evaluated for one response.
 const EXPRESSIONS_MAX: usize = 200;
+/// Contained value sets that are looked into for one response.
+const LOOKED_INTO_MAX: usize = 20_000;
 /// What a compiled pattern may take, so that no form makes a server slow or large.
 const PATTERN_BYTES_MAX: usize = 256 * 1024;
 
@@ -50,6 +52,8 @@ pub struct Form<'q> {
     pub is_cut: bool,
     /// Expressions that were evaluated for it.
     computed: Cell<usize>,
+    /// Contained value sets that were looked into.
+    looked_into: Cell<usize>,
 }
 
 pub struct Question<'q> {
@@ -118,6 +122,7 @@ impl<'q> Form<'q> {
             by_link: HashMap::new(),
             is_cut: false,
             computed: Cell::new(0),
+            looked_into: Cell::new(0),
         };
         form.top = form.gather(root, None, 0);
         form
@@ -160,6 +165,12 @@ impl<'q> Form<'q> {
     pub fn may_compute(&self) -> bool {
         self.computed.set(self.computed.get() + 1);
         self.computed.get() <= EXPRESSIONS_MAX
+    }
+
+    /// Whether one more contained value set may be looked into: they may include each other, and themselves.
+    pub fn may_look_into(&self) -> bool {
+        self.looked_into.set(self.looked_into.get() + 1);
+        self.looked_into.get() <= LOOKED_INTO_MAX
     }
 
     pub fn find(&self, link_id: &str) -> Option<usize> {

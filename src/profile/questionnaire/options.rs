@@ -76,9 +76,12 @@ pub fn membership(profiles: &Profiles, form: &Form, set: &str, system: &str, cod
     let Some(id) = set.strip_prefix('#') else {
         return profiles.set(bare(set)).map_or(Membership::Unknown, |set| set.judge(system, code));
     };
+    if nesting >= NESTING_MAX || !form.may_look_into() {
+        return Membership::Unknown;
+    }
     let mut contained = form.holders.into_iter().flat_map(|holder| list(holder, "contained"));
     let contained = contained.find(|it| text(it, "id") == Some(id));
-    let Some(set) = contained.filter(|_| nesting < NESTING_MAX) else { return Membership::Unknown };
+    let Some(set) = contained else { return Membership::Unknown };
     let listed = |parts: &[Value]| {
         let verdicts = parts.iter().map(|part| in_part(profiles, form, part, (system, code), nesting));
         verdicts.fold(Membership::Stranger, |best, next| match (best, next) {
